@@ -1,0 +1,20 @@
+import * as approval from './approval/events.js';
+import * as call from './call/events.js';
+import type { EventDeclaration } from './catalogue.js';
+import * as finding from './finding/events.js';
+import * as policy from './policy/events.js';
+import * as registry from './registry/events.js';
+import * as sealing from './sealing/events.js';
+import * as source from './source/events.js';
+
+function isDeclaration(value: unknown): value is EventDeclaration {
+  return typeof value === 'object' && value !== null && 'topic' in value && 'upcasters' in value;
+}
+
+/** Every declared event, by type. */
+export const catalogue: ReadonlyMap<string, EventDeclaration> = new Map(
+  [call, registry, policy, finding, approval, source, sealing]
+    .flatMap((context) => Object.values<unknown>(context))
+    .filter(isDeclaration)
+    .map((declaration) => [declaration.type, declaration]),
+);

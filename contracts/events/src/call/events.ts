@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { Decision } from '@customhouse/policy-contract/decision';
+import { defineEvent } from '../catalogue.js';
+import { Sealed, Timestamp, Ulid } from '../envelope.js';
+import { Finding } from '../finding/finding.js';
+import { Principal } from '../principal.js';
+
+const topic = 'customhouse.calls';
+
+/** What is the same in every event that records the intent of a call. */
+const intent = {
+  call: Ulid,
+  session: z.string(),
+  principal: Principal,
+  client: z.strictObject({ name: z.string(), version: z.string() }).nullable(),
+  network: z.strictObject({ address: z.string() }),
+  method: z.string(),
+  server: z.string(),
+  /** Changes whenever the server's configuration changes. */
+  generation: z.int(),
+  /** The tool's own name at its server. */
+  tool: z.string(),
+  /** The name the client used: `server__tool`, or the bare name on a pass-through endpoint. */
+  exposed: z.string(),
+  /** Order-insensitive digest of the definition that was in force. Null when no such tool is served. */
+  definition: z.string().nullable(),
+  arguments: Sealed,
+  findings: z.array(Finding),
+  decision: Decision,
+  record: z.enum(['strict', 'relaxed']),
+};
+
+/** The call may go to its upstream. Nothing was sent before this event was durable. */
+export const callAdmitted = defineEvent({
+  type: 'call.admitted',
+  version: 1,
+  topic,
+  summary: 'A call was allowed and will be sent to its upstream.',
+  schema: z.strictObject({ ...intent, deadline: Timestamp }),
+});
+
+export const callRefused = defineEvent({
+  type: 'call.refused',
+  version: 1,
+  topic,
+  summary: 'A call was refused before it reached any upstream.',
+  schema: z.strictObject({ ...intent, reason: z.string() }),
+});
+
+export const callHeld = defineEvent({
+  type: 'call.held',
+  version: 1,
+  topic,
+  summary: 'A call waits for a person.',
+  schema: z.strictObject({
+    ...intent,
+    approval: z.strictObject({
+      /** Also the id of the approval request. */
+      id: Ulid,
+      /** HMAC-SHA-256 (base64url, installation digest key) over what may run: see docs/explanation/approvals.md. */
+      binding: z.string(),
+      nonce: z.string(),
+      expires: Timestamp,
+      /** Distinct people who must approve. */
+      quorum: z.int().min(1),
+    }),
+  }),
+});
+
+/** Written for held calls only: an admitted call needs no second record before its first byte. */
+export const callDispatched = defineEvent({
+  type: 'call.dispatched',
+  version: 1,
+  topic,
+  summary: 'A held call was approved and is being sent to its upstream.',
+  schema: z.strictObject({ call: Ulid, approval: Ulid, binding: z.string(), deadline: Timestamp }),
+});
+
+export const callCompleted = defineEvent({
+  type: 'call.completed',
+  version: 1,
+  topic,
+  summary: 'The upstream answered, and this is what was passed on.',
+  schema: z.strictObject({
+    call: Ulid,
+    /** The tool's own verdict (`isError`). */
+    error: z.boolean(),
+    result: Sealed,
+    findings: z.array(Finding),
+    upstream_ms: z.number(),
+  }),
+});
+
+export const callFailed = defineEvent({
+  type: 'call.failed',
+  version: 1,
+  topic,
+  summary: 'The call had an end, but no result: the upstream answered with an error or could not be reached before anything was sent.',
+  schema: z.strictObject({ call: Ulid, reason: z.string(), message: z.string(), result: Sealed.nullable(), upstream_ms: z.number() }),
+});
+
+export const callOutcomeLost = defineEvent({
+  type: 'call.outcome.lost',
+  version: 1,
+  topic,
+  summary: 'The call was sent and nobody can know whether it took effect. It is never retried silently.',
+  schema: z.strictObject({ call: Ulid, reason: z.string() }),
+});
+
+export const callAborted = defineEvent({
+  type: 'call.aborted',
+  version: 1,
+  topic,
+  summary: 'The call was recorded, or perhaps recorded, and certainly never sent.',
+  schema: z.strictObject({ call: Ulid, reason: z.string() }),
+});
+
+export const callDenied = defineEvent({
+  type: 'call.denied',
+  version: 1,
+  topic,
+  summary: 'A held call ended without being sent: denied, expired, cancelled, or no longer permitted when it was approved.',
+  schema: z.strictObject({ call: Ulid, approval: Ulid, reason: z.enum(['denied', 'expired', 'cancelled', 'policy-changed', 'definition-changed', 'digest-mismatch', 'identity-revoked']), message: z.string() }),
+});
+
+/** Events after which nothing more happens to a call. */
+export const terminalCallEvents = [callRefused, callCompleted, callFailed, callOutcomeLost, callAborted, callDenied] as const;

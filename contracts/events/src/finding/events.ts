@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { defineEvent } from '../catalogue.js';
+import { Ulid } from '../envelope.js';
+import { Finding } from './finding.js';
+
+/** Also says "we looked": an empty list is a clean bill. */
+export const findingRaised = defineEvent({
+  type: 'finding.raised',
+  version: 1,
+  topic: 'customhouse.findings',
+  summary: 'The scanner found something in a tool definition or in a call.',
+  schema: z.strictObject({
+    about: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('definition'), server: z.string(), tool: z.string(), definition: z.string() }),
+      z.strictObject({ kind: z.literal('call'), call: Ulid, part: z.enum(['arguments', 'result']) }),
+    ]),
+    /** Version of the rule pack that looked. */
+    pack: z.string(),
+    findings: z.array(Finding).min(1),
+  }),
+});

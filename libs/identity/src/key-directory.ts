@@ -1,0 +1,11 @@
+import type { ApiKey } from '@customhouse/events/registry/events';
+
+/** API keys as this process knows them, followed from `customhouse.state.directory`. */
+export interface KeyDirectory {
+  /** Finds the key that a presented secret belongs to. Says why not: never an exception, and the secret is in no message. */
+  authenticate(presented: string, now: number): KeyVerdict;
+  /** True once the state topic has been read to its end. */
+  readonly ready: boolean;
+}
+
+export type KeyVerdict = { readonly ok: true; readonly key: ApiKey } | { readonly ok: false; readonly problem: 'malformed' | 'unknown' | 'expired' | 'revoked' };

@@ -1,0 +1,15 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { SettingsDefinition, SettingsOf } from '@customhouse/settings/settings';
+
+/** What a service tells the host (run.ts) about itself. A process hosts one service, or all six. */
+export interface ServiceDefinition<D extends SettingsDefinition = SettingsDefinition> {
+  readonly name: 'ingress' | 'policy' | 'scanner' | 'registry' | 'approval' | 'audit';
+  readonly settings: D;
+  module(settings: SettingsOf<D>): DynamicModule;
+  /** Folder with `0001-name.sql` files, run in order in the service's own schema. Absent: the service has no database. */
+  readonly migrations?: URL;
+  /** Entity schemas of the service's views, for its DataSource. */
+  readonly entities?: readonly unknown[];
+  /** Groups of `@EventPattern` handlers: which topics each follows. The group's name is also its transport id: `@EventPattern('call.held', Symbol.for('approval.requests'))`. */
+  readonly consumers?: readonly { readonly group: string; readonly topics: readonly string[] }[];
+}

@@ -1,0 +1,11 @@
+/** Injection tokens of what the host provides to every module. Always inject by `@Inject(TOKEN)`. */
+export const EVENT_LOG = Symbol('EventLog'); // EventLog of @customhouse/event-log/port
+export const EVENT_SINK = Symbol('EventSink'); // EventSink of @customhouse/event-log/sink
+export const SEALER = Symbol('Sealer'); // Sealer of @customhouse/sealing/sealer
+export const KEY_DIRECTORY = Symbol('KeyDirectory'); // KeyDirectory of @customhouse/identity/key-directory
+export const LOGGER = Symbol('Logger'); // pino Logger
+
+/** The DataSource of one service (its own schema). Use `@Inject(dataSourceOf('audit'))`. */
+export function dataSourceOf(service: string): symbol {
+  return Symbol.for(`customhouse.data-source.${service}`);
+}
