@@ -1,5 +1,5 @@
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
-import type { Position } from './port.js';
+import type { LogRecord, Position } from './port.js';
 
 /** A fact to be recorded. The writer adds identity, time and chain, and makes the bytes. */
 export interface NewEvent<D extends EventDeclaration = EventDeclaration> {
@@ -46,6 +46,8 @@ export interface EventSink {
   appendAll(events: readonly NewEvent[], options?: { readonly timeout_ms?: number }): Promise<readonly RecordedEvent[]>;
   /** Puts a null value for a key of a state topic. */
   remove(topic: string, key: string, options?: { readonly timeout_ms?: number }): Promise<void>;
+  /** Records that are not events of the catalogue (dead letters, the SIEM topic), as they are and unchained, in order. Rejects if any of them was not stored. */
+  appendRaw(records: readonly LogRecord[], options?: { readonly timeout_ms?: number }): Promise<readonly Position[]>;
   /** False while the log refuses; new calls are refused at once then. */
   readonly writable: boolean;
 }
