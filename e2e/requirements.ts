@@ -1,0 +1,44 @@
+/**
+ * The manifest of what the whole system promises, seen from outside. Tests cite ids in their titles as `[id]`; the coverage
+ * test fails for a row that no scenario cites and for a citation that is no row. A known failure is data here, and turns
+ * the run red when it is fixed.
+ */
+export interface Requirement {
+  readonly id: string;
+  /** Where the promise is made. */
+  readonly source: string;
+  readonly behaviour: string;
+}
+
+export const requirements: readonly Requirement[] = [
+  { id: 'governed-call', source: 'ARCHITECTURE.md', behaviour: 'A real client calls a real server through the gateway and gets what the server answered, with a receipt.' },
+  { id: 'recorded-before-dispatch', source: 'ARCHITECTURE.md', behaviour: 'The intent is in the log before the upstream sees the first byte of the call.' },
+  { id: 'recorded-before-reply', source: 'ARCHITECTURE.md', behaviour: 'The outcome is in the log before the client sees the reply.' },
+  { id: 'refused-call', source: 'ARCHITECTURE.md', behaviour: 'A call that policy refuses never reaches the upstream, says which rule and why, and is recorded.' },
+  { id: 'held-call-approved', source: 'docs/explanation/approvals.md', behaviour: 'A held call runs once after another person approved it, with the arguments that were shown.' },
+  { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
+  { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
+  { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  { id: 'federated-tools', source: 'ARCHITECTURE.md', behaviour: 'Tools of several servers are listed and called as server__tool.' },
+  { id: 'pass-through', source: 'ARCHITECTURE.md', behaviour: "A server's own endpoint serves its tools under their own names." },
+  { id: 'bad-upstream-isolated', source: 'ARCHITECTURE.md', behaviour: 'A server that is down or hangs costs only calls to itself.' },
+  { id: 'progress', source: 'MCP 2025-11-25', behaviour: "The upstream's progress notifications reach the client under the client's own token." },
+  { id: 'cancellation', source: 'MCP 2025-11-25', behaviour: 'A cancelled call is cancelled at the upstream and has exactly one end in the log.' },
+  { id: 'api-key', source: 'docs/reference/settings.md', behaviour: 'An API key is who the call is recorded as; a wrong, revoked or expired one is refused with the reason.' },
+  { id: 'policy-activation', source: 'docs/how-to/write-rules.md', behaviour: 'An activated rule set decides the next calls within a second, and the decision names its version.' },
+  { id: 'drift', source: 'ARCHITECTURE.md', behaviour: 'A changed tool definition is not served until somebody accepts it.' },
+  { id: 'audit-search', source: 'ARCHITECTURE.md', behaviour: 'Every call is found by agent, person, tool, server, decision and text, with its timeline.' },
+  { id: 'audit-export', source: 'ARCHITECTURE.md', behaviour: 'The export holds every call that a client made.' },
+  { id: 'credential-finding', source: 'docs/reference/detectors.md', behaviour: 'A credential in a result is found and does not reach the agent in clear.' },
+  { id: 'sealed-log', source: 'ARCHITECTURE.md', behaviour: 'Arguments and results are in no byte of the raw log.' },
+  { id: 'siem-topic', source: 'ARCHITECTURE.md', behaviour: 'Every call has an OCSF record on the SIEM topic, without arguments or results.' },
+  { id: 'bad-input', source: 'docs/reference/errors.md', behaviour: 'Malformed requests get the error that names what was wrong, and harm nothing.' },
+  { id: 'restart', source: 'ARCHITECTURE.md', behaviour: 'After a restart everything is still there: servers, keys, policy, open approvals, audit.' },
+  { id: 'crash-no-effect-without-intent', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every call that an upstream saw has its intent in the log.' },
+  { id: 'crash-one-terminal', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every intent gets exactly one terminal event, and the audit shows it.' },
+  { id: 'log-away', source: 'ARCHITECTURE.md', behaviour: 'While the log cannot be written, calls are refused within the deadline and take no effect; they work again afterwards.' },
+  { id: 'client-sdk-v2', source: 'README.md', behaviour: "The SDK's v2 client works." },
+  { id: 'client-sdk-v1', source: 'README.md', behaviour: "The SDK's v1 client works." },
+  { id: 'client-inspector', source: 'README.md', behaviour: 'The inspector works from the command line.' },
+  { id: 'cli', source: 'docs/reference/cli.md', behaviour: 'The command line does what a person needs, against any mode.' },
+];
