@@ -55,8 +55,10 @@ create table positions (
 create table processed_events (
   group_name text not null,
   event_id text collate "C" not null,
+  seen_at timestamptz not null default now(),
   primary key (group_name, event_id)
 );
+create index processed_events_seen_at on processed_events using brin (seen_at);
 
 -- Records that could not be read or folded, kept whole.
 create table dead_letters (

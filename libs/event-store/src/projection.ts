@@ -1,0 +1,280 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource, EntityManager } from 'typeorm';
+import { partitionKey, type EventLog, type FollowedBatch, type Positions, type StoredRecord } from '@customhouse/event-log/port';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import { keepDeadLetter } from './dead-letters.js';
+import { backoff, isPassing } from './failures.js';
+import { FencedOff, giveUpLease, holdLease, loadPositions, lockPosition, movePosition, takeLease, type Lease } from './lease.js';
+import { rowsOf } from './sql.js';
+import { inTransaction } from './transaction.js';
+
+/** What a fold may use. Everything that it writes goes with the positions, or not at all. */
+export interface ProjectionScope {
+  readonly tx: EntityManager;
+  /** Runs after the commit, in order, and not at all when there is none. It must not throw. */
+  afterCommit(effect: () => void): void;
+}
+
+export interface ProjectionOptions {
+  readonly dataSource: DataSource;
+  readonly log: EventLog;
+  /** `<service>.<purpose>`. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** Unique among living processes. */
+  readonly owner: string;
+  /** Throws for what cannot be read: the record becomes a dead letter. */
+  readonly decode: (record: StoredRecord) => StoredEvent;
+  /**
+   * Folds events of one partition, in order. May be called again with the same events after a rollback. When it throws something that
+   * is not the database's passing trouble, the events are folded one at a time, and those that throw become dead letters.
+   */
+  readonly fold: (events: readonly StoredEvent[], scope: ProjectionScope) => Promise<void>;
+  /** False when the fold itself drops duplicates, by a unique event id of its own. Default true. */
+  readonly dedupe?: boolean;
+  /** Default 10 000 ms. */
+  readonly lease_ms?: number;
+  /** Records in one transaction. Default 500. */
+  readonly batch?: number;
+  readonly observer?: ProjectionObserver;
+}
+
+export interface ProjectionObserver {
+  processed?(events: number, milliseconds: number): void;
+  deadLetter?(record: StoredRecord, reason: string): void;
+  /** Undefined when it works again. */
+  problem?(error: unknown): void;
+}
+
+export type ProjectionState = 'stopped' | 'starting' | 'standby' | 'following' | 'retrying';
+
+/** Follows topics and folds them into PostgreSQL, each record once: the position moves in the transaction that writes the rows. */
+export class Projection {
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
+  private lease: Lease | undefined;
+  /** Offset to read next, by partition, as this process knows it. */
+  private next = new Map<string, number>();
+  private lastHeld = 0;
+  private failures = 0;
+  private trouble: string | undefined;
+  private phase: ProjectionState = 'stopped';
+  private end = false;
+
+  constructor(private readonly options: ProjectionOptions) {}
+
+  get group(): string {
+    return this.options.group;
+  }
+
+  get state(): ProjectionState {
+    return this.phase;
+  }
+
+  /** Why it does not get on, in words; undefined while it does. */
+  get problem(): string | undefined {
+    return this.trouble;
+  }
+
+  /** True when everything that the log held was processed at the last look. */
+  get atEnd(): boolean {
+    return this.end;
+  }
+
+  /** The offset to read next in every partition that was read. */
+  get positions(): Positions {
+    return this.next;
+  }
+
+  start(): void {
+    if (this.running) return;
+    this.phase = 'starting';
+    this.running = this.run();
+  }
+
+  /** Lets the transaction in flight end and gives the lease up. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+    this.phase = 'stopped';
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.lead();
+      } catch (error) {
+        if (error instanceof FencedOff) continue;
+        await this.failed(error);
+      }
+    }
+    if (this.lease) await giveUpLease(this.options.dataSource, this.lease).catch(() => undefined);
+  }
+
+  /** Gets the lease and follows until it is lost or the projection is stopped. */
+  private async lead(): Promise<void> {
+    const { dataSource, group, owner, log, topics } = this.options;
+    this.lease = await takeLease(dataSource, group, owner, this.lease_ms);
+    if (!this.lease) {
+      this.recovered('standby');
+      await this.pause(Math.min(1_000, this.lease_ms / 4));
+      return;
+    }
+    const positions = await loadPositions(dataSource.manager, group);
+    this.next = new Map(positions.map((position) => [partitionKey(position.topic, position.partition), position.offset]));
+    this.lastHeld = Date.now();
+    this.recovered('following');
+    for await (const batch of log.follow({
+      topics,
+      from: new Map(this.next),
+      signal: this.stopping.signal,
+      batch: this.options.batch ?? 500,
+      idle_ms: Math.min(1_000, this.lease_ms / 4),
+    })) {
+      await this.take(batch);
+    }
+  }
+
+  /** Processes a batch, trying for as long as the trouble is passing. Throws FencedOff, and what is lasting. */
+  private async take(batch: FollowedBatch): Promise<void> {
+    const taken = Date.now();
+    while (!this.stopping.signal.aborted) {
+      try {
+        const complete = batch.atEnd ? taken : undefined;
+        if (batch.records.length > 0) await this.process(batch.records, complete);
+        else await this.hold(complete);
+        this.end = batch.atEnd;
+        this.recovered('following');
+        return;
+      } catch (error) {
+        if (error instanceof FencedOff || !isPassing(error)) throw error;
+        await this.failed(error);
+      }
+    }
+  }
+
+  /** Keeps the lease while nothing comes. */
+  private async hold(complete: number | undefined): Promise<void> {
+    if (Date.now() - this.lastHeld < Math.min(1_000, this.lease_ms / 4)) return;
+    await holdLease(this.options.dataSource.manager, this.lease!, this.lease_ms, complete);
+    this.lastHeld = Date.now();
+  }
+
+  private async process(records: readonly StoredRecord[], complete: number | undefined): Promise<void> {
+    const started = performance.now();
+    let folded: number;
+    try {
+      folded = await this.commit(records, complete, 'together');
+    } catch (error) {
+      if (error instanceof FencedOff || isPassing(error)) throw error;
+      folded = await this.commit(records, complete, 'one by one');
+    }
+    const last = records.at(-1)!.position;
+    this.next.set(partitionKey(last.topic, last.partition), last.offset + 1);
+    this.lastHeld = Date.now();
+    this.options.observer?.processed?.(folded, performance.now() - started);
+  }
+
+  private async commit(records: readonly StoredRecord[], complete: number | undefined, manner: 'together' | 'one by one'): Promise<number> {
+    const { dataSource, group } = this.options;
+    const { topic, partition } = records[0]!.position;
+    const effects: (() => void)[] = [];
+    const dead: { record: StoredRecord; reason: string }[] = [];
+    const folded = await inTransaction(
+      dataSource,
+      async (tx) => {
+        effects.length = 0;
+        dead.length = 0;
+        await holdLease(tx, this.lease!, this.lease_ms, complete);
+        const position = await lockPosition(tx, group, topic, partition);
+        if (position !== this.next.get(partitionKey(topic, partition))) throw new FencedOff(group);
+        const fresh = records.filter((record) => record.position.offset >= (position ?? 0));
+        const scope: ProjectionScope = { tx, afterCommit: (effect) => effects.push(effect) };
+        const events = await this.readable(tx, fresh, dead);
+        if (manner === 'together')
+          await this.options.fold(
+            events.map(({ event }) => event),
+            scope,
+          );
+        else for (const { event, record } of events) await this.foldOne(event, record, scope, effects, dead);
+        for (const { record, reason } of dead) await keepDeadLetter(tx, group, record, reason);
+        const last = records.at(-1)!;
+        await movePosition(tx, group, { topic, partition, offset: last.position.offset + 1 }, last.appended);
+        return events.length;
+      },
+      { attempts: 1 },
+    );
+    for (const { record, reason } of dead) this.options.observer?.deadLetter?.(record, reason);
+    for (const effect of effects) effect();
+    return folded;
+  }
+
+  /** The events that can be read and were not processed before. What cannot be read goes to `dead`. */
+  private async readable(
+    tx: EntityManager,
+    records: readonly StoredRecord[],
+    dead: { record: StoredRecord; reason: string }[],
+  ): Promise<{ event: StoredEvent; record: StoredRecord }[]> {
+    const read: { event: StoredEvent; record: StoredRecord }[] = [];
+    for (const record of records) {
+      try {
+        read.push({ event: this.options.decode(record), record });
+      } catch (error) {
+        dead.push({ record, reason: messageOf(error) });
+      }
+    }
+    if (this.options.dedupe === false || read.length === 0) return read;
+    const sql = 'insert into processed_events (group_name, event_id) select distinct $1, id from unnest($2::text[]) as id on conflict do nothing returning event_id';
+    const inserted = new Set((await rowsOf<{ event_id: string }>(tx, sql, [this.options.group, read.map(({ event }) => event.id)])).map((row) => row.event_id));
+    // `delete` answers true once for each id, so a duplicate inside the batch is dropped as well.
+    return read.filter(({ event }) => inserted.delete(event.id));
+  }
+
+  private async foldOne(
+    event: StoredEvent,
+    record: StoredRecord,
+    scope: ProjectionScope,
+    effects: (() => void)[],
+    dead: { record: StoredRecord; reason: string }[],
+  ): Promise<void> {
+    const before = effects.length;
+    await scope.tx.query('savepoint one_event');
+    try {
+      await this.options.fold([event], scope);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      await scope.tx.query('rollback to savepoint one_event');
+      effects.length = before;
+      dead.push({ record, reason: messageOf(error) });
+    }
+    await scope.tx.query('release savepoint one_event');
+  }
+
+  private get lease_ms(): number {
+    return this.options.lease_ms ?? 10_000;
+  }
+
+  private recovered(state: ProjectionState): void {
+    if (this.trouble !== undefined) this.options.observer?.problem?.(undefined);
+    this.trouble = undefined;
+    this.failures = 0;
+    this.phase = state;
+  }
+
+  private async failed(error: unknown): Promise<void> {
+    this.phase = 'retrying';
+    this.end = false;
+    this.failures += 1;
+    if (this.trouble === undefined) this.options.observer?.problem?.(error);
+    this.trouble = messageOf(error);
+    await this.pause(backoff(this.failures, 50, 2_000));
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
