@@ -58,7 +58,9 @@ export class IssuerKeys {
   /** Never rejects: what went wrong is in `failure`, and the keys in hand stay. */
   private fetchAgain(): Promise<void> {
     if (this.fetching !== undefined) return this.fetching;
-    if (this.now() - this.attempted < this.limits.cooldown_ms) return Promise.resolve();
+    const since = this.now() - this.attempted;
+    // Negative after the clock was set back, which must not silence us for as long.
+    if (since >= 0 && since < this.limits.cooldown_ms) return Promise.resolve();
     this.attempted = this.now();
     this.fetching = this.fetchKeys()
       .then((set) => {
@@ -66,7 +68,7 @@ export class IssuerKeys {
         this.failure = undefined;
       })
       .catch((error: unknown) => {
-        this.failure = error instanceof Error ? error.message : String(error);
+        this.failure = (error as Error).message;
       })
       .finally(() => {
         this.fetching = undefined;
@@ -91,7 +93,7 @@ export class IssuerKeys {
       try {
         return this.keysAddressIn((await this.fetchJson(place, signal)) as Record<string, unknown> | null);
       } catch (error) {
-        problems.push(error instanceof Error ? error.message : String(error));
+        problems.push((error as Error).message);
       }
     }
     throw new Error(problems.join('; '));
@@ -110,8 +112,8 @@ export class IssuerKeys {
   private async fetchJson(address: string, signal: AbortSignal): Promise<unknown> {
     const { host } = new URL(address);
     try {
-      // A redirect would let the issuer's host choose where we connect to.
-      const response = await fetch(address, { signal, redirect: 'error', headers: { accept: 'application/json, application/jwk-set+json' } });
+      // A redirect would let the issuer's host choose where we connect to, so it counts as a failure.
+      const response = await fetch(address, { signal, redirect: 'manual', headers: { accept: 'application/json, application/jwk-set+json' } });
       if (response.status !== 200) {
         await response.body?.cancel();
         throw new Error(`answered with status ${response.status}`);
@@ -124,10 +126,11 @@ export class IssuerKeys {
 }
 
 function reasonOf(error: unknown, timeout_ms: number): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${timeout_ms} ms`;
-  if (error instanceof SyntaxError) return 'the answer is not JSON';
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  const { name, message, cause } = error as Partial<Error>;
+  if (name === 'TimeoutError') return `no answer within ${timeout_ms} ms`;
+  if (name === 'SyntaxError') return 'the answer is not JSON';
+  // The platform's fetch says "fetch failed" and keeps the reason in its cause.
+  return (cause as Partial<Error> | undefined)?.message ?? message ?? String(error);
 }
 
 async function readAtMost(response: Response, max_bytes: number): Promise<string> {

@@ -80,8 +80,8 @@ export const jwtIssuersText = z
 
 /** True for http:// to anything but this machine. */
 export function isPlainRemote(address: string): boolean {
-  const url = new URL(address);
-  return url.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  const url = URL.parse(address);
+  return url?.protocol === 'http:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }
 
 function mayCollide(one: JwtIssuer, other: JwtIssuer): boolean {
