@@ -5,11 +5,20 @@ import type { SettingsDefinition, SettingsOf } from '@customhouse/settings/setti
 export interface ServiceDefinition<D extends SettingsDefinition = SettingsDefinition> {
   readonly name: 'ingress' | 'policy' | 'scanner' | 'registry' | 'approval' | 'audit';
   readonly settings: D;
+  // A method, so that a definition with settings of its own is a ServiceDefinition.
   module(settings: SettingsOf<D>): DynamicModule;
   /** Folder with `0001-name.sql` files, run in order in the service's own schema. Absent: the service has no database. */
   readonly migrations?: URL;
   /** Entity schemas of the service's views, for its DataSource. */
   readonly entities?: readonly unknown[];
   /** Groups of `@EventPattern` handlers: which topics each follows. The group's name is also its transport id: `@EventPattern('call.held', Symbol.for('approval.requests'))`. */
-  readonly consumers?: readonly { readonly group: string; readonly topics: readonly string[] }[];
+  readonly consumers?: readonly ConsumerDeclaration[];
+}
+
+export interface ConsumerDeclaration {
+  /** `<service>.<purpose>`. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** False when the handlers drop duplicates themselves, by a unique event id of their own. Default true. */
+  readonly dedupe?: boolean;
 }

@@ -1,0 +1,15 @@
+import type { EntityManager } from 'typeorm';
+import type { Position } from '@customhouse/event-log/port';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+
+/** What a handler gets as `@Ctx()`. All that it writes through `tx` is committed with the position of its group, or not at all. */
+export interface EventContext {
+  readonly tx: EntityManager;
+  readonly event: StoredEvent;
+  readonly position: Position;
+  /** Runs after the commit, and not at all when there is none: for what others may only learn when it is durable. It must not throw. */
+  afterCommit(effect: () => void): void;
+}
+
+/** The context of a handler that takes a whole batch: `@EventPattern('*', Symbol.for(group), { batch: true })` with `StoredEvent[]` as payload. */
+export type BatchContext = Omit<EventContext, 'event' | 'position'>;
