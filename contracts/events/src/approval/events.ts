@@ -27,20 +27,63 @@ export const requestOpened = defineEvent({
     held: Position,
   }),
 });
-export const voteCast = defineEvent({ type: 'approval.vote.cast', version: 1, topic, summary: 'A person gave a verdict.', schema: z.strictObject({ approval: Ulid, by: z.string(), verdict: z.enum(['approve', 'deny']), reason: z.string(), via: z.string() }) });
-export const requestGranted = defineEvent({ type: 'approval.request.granted', version: 1, topic, summary: 'Enough people approved.', schema: z.strictObject({ approval: Ulid, call: Ulid, binding: z.string(), by: z.array(z.string()) }) });
-export const requestDenied = defineEvent({ type: 'approval.request.denied', version: 1, topic, summary: 'A person said no.', schema: z.strictObject({ approval: Ulid, call: Ulid, by: z.string(), reason: z.string() }) });
-export const requestExpired = defineEvent({ type: 'approval.request.expired', version: 1, topic, summary: 'Nobody decided in time.', schema: z.strictObject({ approval: Ulid, call: Ulid }) });
-export const requestCancelled = defineEvent({ type: 'approval.request.cancelled', version: 1, topic, summary: 'The request was withdrawn.', schema: z.strictObject({ approval: Ulid, call: Ulid, by: z.string(), reason: z.string() }) });
+export const voteCast = defineEvent({
+  type: 'approval.vote.cast',
+  version: 1,
+  topic,
+  summary: 'A person gave a verdict.',
+  schema: z.strictObject({ approval: Ulid, by: z.string(), verdict: z.enum(['approve', 'deny']), reason: z.string(), via: z.string() }),
+});
+export const requestGranted = defineEvent({
+  type: 'approval.request.granted',
+  version: 1,
+  topic,
+  summary: 'Enough people approved.',
+  schema: z.strictObject({ approval: Ulid, call: Ulid, binding: z.string(), by: z.array(z.string()) }),
+});
+export const requestDenied = defineEvent({
+  type: 'approval.request.denied',
+  version: 1,
+  topic,
+  summary: 'A person said no.',
+  schema: z.strictObject({ approval: Ulid, call: Ulid, by: z.string(), reason: z.string() }),
+});
+export const requestExpired = defineEvent({
+  type: 'approval.request.expired',
+  version: 1,
+  topic,
+  summary: 'Nobody decided in time.',
+  schema: z.strictObject({ approval: Ulid, call: Ulid }),
+});
+export const requestCancelled = defineEvent({
+  type: 'approval.request.cancelled',
+  version: 1,
+  topic,
+  summary: 'The request was withdrawn.',
+  schema: z.strictObject({ approval: Ulid, call: Ulid, by: z.string(), reason: z.string() }),
+});
+/**
+ * An offset in the partition of the held event, before which the log has no `call.dispatched` and no end of this call. A named
+ * ingress sends only when its own `call.dispatched` is the first such event from there on: it may have slept, and another have
+ * been named meanwhile.
+ */
+const searched = z.int().nonnegative();
+
 /** Names the one ingress process that may dispatch. Another is named only when the log proves that this one never recorded a dispatch. */
 export const dispatcherNamed = defineEvent({
   type: 'approval.dispatcher.named',
   version: 1,
   topic,
   summary: 'One ingress was told to run the approved call.',
-  schema: z.strictObject({ approval: Ulid, call: Ulid, binding: z.string(), instance: z.string(), epoch: z.string(), attempt: z.int().min(1), held: Position }),
+  schema: z.strictObject({ approval: Ulid, call: Ulid, binding: z.string(), instance: z.string(), epoch: z.string(), attempt: z.int().min(1), held: Position, searched }),
 });
-export const requestClosed = defineEvent({ type: 'approval.request.closed', version: 1, topic, summary: 'The call behind the request has ended.', schema: z.strictObject({ approval: Ulid, call: Ulid, terminal: z.string() }) });
+export const requestClosed = defineEvent({
+  type: 'approval.request.closed',
+  version: 1,
+  topic,
+  summary: 'The call behind the request has ended.',
+  schema: z.strictObject({ approval: Ulid, call: Ulid, terminal: z.string() }),
+});
 
 /** Key: the approval's id. Removed when the retention after its end has passed. */
 export const approvalPublished = defineEvent({
@@ -59,6 +102,7 @@ export const approvalPublished = defineEvent({
     held: Position,
     /** The terminal event of the call, once there is one. */
     outcome: Position.nullable(),
-    dispatcher: z.strictObject({ instance: z.string(), epoch: z.string(), attempt: z.int() }).nullable(),
+    /** Who ends the call: dispatches it when it is granted (`dispatching`), records its denial when it is denied, expired or cancelled. */
+    dispatcher: z.strictObject({ instance: z.string(), epoch: z.string(), attempt: z.int().min(1), searched }).nullable(),
   }),
 });
