@@ -39,14 +39,23 @@ export function partitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`;
 }
 
-/** Asked for a position that retention has removed. Never answered by jumping silently to another one. */
+/**
+ * Asked for a position that retention has removed, or one beyond the end (the log is not the one that the position came
+ * from). Never answered by jumping silently to another one.
+ */
 export class PositionGone extends Error {
   override readonly name = 'PositionGone';
   constructor(
-    readonly asked: Position,
+    readonly asked: { readonly topic: string; readonly partition: number; readonly offset: number },
     readonly earliest: number,
+    /** The offset after the last record. */
+    readonly end: number,
   ) {
-    super(`${asked.topic}/${asked.partition} no longer has offset ${asked.offset}: its earliest is ${earliest}`);
+    super(
+      asked.offset < earliest
+        ? `${asked.topic}/${asked.partition} no longer has offset ${asked.offset}: its earliest is ${earliest}`
+        : `${asked.topic}/${asked.partition} has no offset ${asked.offset}: it ends at ${end} (was the log replaced by an older copy?)`,
+    );
   }
 }
 
@@ -59,12 +68,14 @@ export interface FollowOptions {
   readonly batch?: number;
   /** Yield an empty batch when this much time passes without records, so that a follower can notice that it is at the end. Default 1000 ms. */
   readonly idle_ms?: number;
+  /** Wait this long after new records were noticed, so that a busy log gives fewer and larger batches. Default 0. */
+  readonly linger_ms?: number;
 }
 
 export interface FollowedBatch {
   /** All of one partition, in order. Empty when nothing came for `idle_ms`. */
   readonly records: readonly StoredRecord[];
-  /** True when the reader was at the end of every partition when this batch was taken. */
+  /** True when the reader was certainly at the end of every partition when this batch was taken. Within `idle_ms` of the last record there is such a batch. */
   readonly atEnd: boolean;
 }
 

@@ -14,4 +14,9 @@ export interface StoredEvent<Data = unknown> {
   readonly position: Position;
   /** The canonical bytes, as stored. Their SHA-256 is the event's hash. */
   readonly bytes: Uint8Array;
+  /**
+   * Set when this program cannot know the meaning: the type is not in its catalogue, or the version is newer. `data` is as
+   * it was written then. A view stops or passes it over and says so; the ledger stores it raw.
+   */
+  readonly foreign?: 'unknown-type' | 'newer-version';
 }
