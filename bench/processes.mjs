@@ -13,31 +13,43 @@ export const measuredCore = 0;
 export const otherCore = 1;
 export const pinned = canPin;
 
-/** Starts a Node program on a core; resolves with it and the first line that `pick` makes something of. */
-export function start(name, core, args, { environment = {}, pick = (line) => line, timeout_ms = 60_000 } = {}) {
+/** Starts a Node program on a core. `line` resolves with what `pick` makes of a line that it prints; `failed` rejects when it ends unasked. */
+export function start(name, core, args, environment = {}) {
   const command = canPin ? ['taskset', '-c', String(core), process.execPath, ...args] : [process.execPath, ...args];
   const child = spawn(command[0], command.slice(1), { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const words = [];
-  const remember = (line) => {
-    words.push(line);
-    if (words.length > 50) words.shift();
-  };
-  createInterface({ input: child.stderr }).on('line', remember);
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${name} was not ready after ${timeout_ms} ms\n${words.join('\n')}`)), timeout_ms);
+  const listeners = new Set();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      words.push(line);
+      if (words.length > 50) words.shift();
+      if (stream === child.stdout) for (const listener of listeners) listener(line);
+    });
+  }
+  const failed = new Promise((_, reject) => {
+    child.once('error', reject);
     child.once('exit', (code, signal) => {
       running.delete(child);
-      clearTimeout(timer);
       reject(new Error(`${name} ended (${code ?? signal})\n${words.join('\n')}`));
     });
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const said = pick(line);
-      if (said === undefined) return remember(line);
-      clearTimeout(timer);
-      resolve({ name, pid: child.pid, said, child, stop: () => stop(child) });
-    });
   });
+  failed.catch(() => undefined);
+  const line = (pick = (text) => text, timeout_ms = 60_000) =>
+    Promise.race([
+      failed,
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${name} was not ready after ${timeout_ms} ms\n${words.join('\n')}`)), timeout_ms);
+        listeners.add(function listener(text) {
+          const said = pick(text);
+          if (said === undefined) return;
+          listeners.delete(listener);
+          clearTimeout(timer);
+          resolve(said);
+        });
+      }),
+    ]);
+  return { name, pid: child.pid, failed, line, stop: () => stop(child) };
 }
 
 async function stop(child) {
