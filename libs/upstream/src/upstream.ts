@@ -1,43 +1,82 @@
 import type { Json } from '@customhouse/kernel/canonical';
+import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
 
-export type JsonObject = { [name: string]: Json };
-
-/** One connection to an MCP server. Parsed JSON in, parsed JSON out: nothing passes through SDK objects, which drop unknown fields. */
+/**
+ * One connection to an MCP server. Parsed JSON in, parsed JSON out: nothing passes through SDK objects, which drop unknown fields.
+ * Opened by `openUpstream` (open-upstream.ts); kept open over failures by `SupervisedUpstream` (supervised-upstream.ts).
+ */
 export interface Upstream {
-  /** What the server answered to `initialize`, as it came. */
+  /** `legacy`: initialize and sessions (2024-11-05 to 2025-11-25). */
+  readonly era: 'legacy';
+  /** What the server answered to `initialize`, as it came: protocolVersion, capabilities, serverInfo, instructions and unknown members. */
   readonly initialized: JsonObject;
+  /** The revision that both sides speak, for example `2025-06-18`. */
   readonly protocol: string;
   /**
-   * Sends a request under an id of its own and waits for the answer. Notifications and requests of the server that belong to it
-   * go to `onMessage`. Rejects with UpstreamFailed; an aborted signal cancels at the server too.
+   * Sends a request under an id and a progress token of its own and waits for the answer; a JSON-RPC error is an answer.
+   * Rejects with UpstreamFailed and nothing else. When it is aborted or times out after something was sent, the server is told
+   * (`notifications/cancelled`).
    */
   call(request: { readonly method: string; readonly params?: JsonObject }, options: CallOptions): Promise<UpstreamAnswer>;
+  /** Rejects with UpstreamFailed when it could not be handed over. */
   notify(notification: { readonly method: string; readonly params?: JsonObject }): Promise<void>;
-  /** Answers a request that the server sent. */
-  respond(id: string | number, answer: UpstreamAnswer): Promise<void>;
-  /** Messages that belong to no call (list_changed, logging). */
+  /** Answers a request that the server sent, by the id it used. Rejects like `notify`. */
+  respond(id: RequestId, answer: UpstreamAnswer): Promise<void>;
+  /**
+   * Notifications and requests of the server that belong to no call (list_changed, logging; on stdio also elicitation and
+   * sampling, which do not say what they belong to). One listener; a request that nobody listens to is answered with -32601,
+   * `ping` is always answered here.
+   */
   onMessage(listener: (message: JsonObject) => void): void;
-  /** Resolves when the connection has ended, with the reason. */
+  /**
+   * Resolves when the connection has ended, with the reason in words; new calls are refused from then on. Calls in flight have
+   * been settled, except after `session-lost` (HTTP), where each may still be answered on its own stream or times out.
+   */
   readonly closed: Promise<string>;
+  /** Ends the session and the process. Resolves within `close_timeout_ms`; calls in flight fail. Never rejects. */
   close(): Promise<void>;
 }
 
 export interface CallOptions {
   readonly timeout_ms: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
+  /**
+   * Notifications and requests of the server that came on this call's own stream, and progress of this call with the caller's own
+   * token. Without it they go to the connection's listener.
+   */
   readonly onMessage?: (message: JsonObject) => void;
+  /** Sent with this request only (HTTP). The connection's own headers cannot be replaced. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** At most this many bytes of answer. */
+  /** At most this many bytes of answer, everything of its stream included. */
   readonly max_bytes: number;
 }
 
-export type UpstreamAnswer = { readonly result: JsonObject } | { readonly error: { readonly code: number; readonly message: string; readonly data?: Json } };
+/** Both sides as the server sent them, unknown members included. */
+export type UpstreamAnswer = { readonly result: JsonObject } | { readonly error: JsonRpcError };
+export type JsonRpcError = JsonObject & { readonly code: number; readonly message: string; readonly data?: Json };
 
-/** The call has no answer. `sent` says whether the server may have acted: only `no` is safe to call a plain failure. */
+export type UpstreamFailureReason =
+  | 'unreachable'
+  | 'address-refused'
+  | 'timeout'
+  | 'cancelled'
+  | 'closed'
+  | 'too-large'
+  | 'malformed'
+  | 'http-status'
+  | 'session-lost'
+  | 'spawn-failed'
+  | 'unsupported-protocol'
+  | 'overloaded';
+
+/**
+ * The call has no answer. `sent` says whether the server may have acted: `no` means that not one byte of the request was
+ * handed to the connection, or that the server refused it by an HTTP status that says so. Only `no` is safe to call a plain failure.
+ */
 export class UpstreamFailed extends Error {
   override readonly name = 'UpstreamFailed';
   constructor(
-    readonly reason: 'unreachable' | 'timeout' | 'cancelled' | 'closed' | 'too-large' | 'malformed' | 'http-status' | 'session-lost' | 'spawn-failed',
+    readonly reason: UpstreamFailureReason,
     readonly sent: 'no' | 'maybe',
     message: string,
     options?: ErrorOptions,

@@ -1,0 +1,84 @@
+import type { Transport } from '@customhouse/events/registry/events';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { AddressRefused } from './address-guard.js';
+import type { Channel } from './channel.js';
+import { startChild } from './child-process.js';
+import { HttpChannel } from './http-channel.js';
+import type { HttpClient } from './http-client.js';
+import { openLegacy } from './legacy-upstream.js';
+import { silentLogger, type UpstreamLogger } from './logger.js';
+import { StdioChannel } from './stdio-channel.js';
+import { UpstreamFailed, type Upstream } from './upstream.js';
+
+export interface UpstreamOptions {
+  /** How we introduce ourselves. */
+  readonly clientInfo: { readonly name: string; readonly version: string };
+  /** Which requests of the server the caller answers (`elicitation`, `sampling`, `roots`). Default none. */
+  readonly capabilities?: JsonObject;
+  /** Connections to HTTP servers, shared by the whole process. */
+  readonly http: HttpClient;
+  /** Sent with every request of this connection (HTTP). */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Start of the process, connection and handshake together. Default 15,000. */
+  readonly open_timeout_ms?: number;
+  /** One message of the server that is not bounded by a call. Default 16 MiB. */
+  readonly max_message_bytes?: number;
+  /** A notification or an answer, until the server has taken it. Default 5,000. */
+  readonly send_timeout_ms?: number;
+  /** Default 4,000. */
+  readonly close_timeout_ms?: number;
+  /** Working directory of a stdio server. Default: ours. */
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+  readonly logger?: UpstreamLogger;
+}
+
+/** Connects to a server and shakes hands. Rejects with UpstreamFailed, and nothing is left running then. */
+export async function openUpstream(transport: Transport, options: UpstreamOptions): Promise<Upstream> {
+  const channel = transport.kind === 'http' ? openHttp(transport.url, options) : await openStdio(transport, options);
+  try {
+    return await openLegacy(channel, {
+      clientInfo: options.clientInfo,
+      capabilities: options.capabilities ?? {},
+      timeout_ms: options.open_timeout_ms ?? 15_000,
+      max_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
+      signal: options.signal,
+      logger: options.logger ?? silentLogger,
+    });
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+}
+
+function openHttp(text: string, options: UpstreamOptions): Channel {
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '')
+    throw new UpstreamFailed('unreachable', 'no', `the URL of ${url.host} carries a user name or password; credentials do not belong into URLs`);
+  try {
+    options.http.guard.checkUrl(url);
+  } catch (error) {
+    if (error instanceof AddressRefused) throw new UpstreamFailed('address-refused', 'no', error.message, { cause: error });
+    throw error;
+  }
+  return new HttpChannel({
+    url,
+    client: options.http,
+    logger: options.logger ?? silentLogger,
+    headers: options.headers ?? {},
+    max_message_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
+    send_timeout_ms: options.send_timeout_ms ?? 5_000,
+    close_timeout_ms: options.close_timeout_ms ?? 4_000,
+  });
+}
+
+async function openStdio(transport: Transport & { kind: 'stdio' }, options: UpstreamOptions): Promise<Channel> {
+  const child = await startChild({ command: transport.command, args: transport.args, env: transport.env, cwd: options.cwd });
+  return new StdioChannel({
+    child,
+    logger: options.logger ?? silentLogger,
+    max_message_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
+    max_unread_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
+    close_timeout_ms: options.close_timeout_ms ?? 4_000,
+  });
+}

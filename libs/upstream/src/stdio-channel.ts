@@ -1,0 +1,144 @@
+import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Channel } from './channel.js';
+import type { Child } from './child-process.js';
+import { Exchange, cancelledBefore, type ExchangeOptions } from './exchange.js';
+import { LineFraming } from './line-framing.js';
+import type { UpstreamLogger } from './logger.js';
+import { UpstreamFailed, type UpstreamAnswer } from './upstream.js';
+
+export interface StdioChannelOptions {
+  readonly child: Child;
+  readonly logger: UpstreamLogger;
+  /** A longer line ends the process: whose answer it was cannot be told. */
+  readonly max_message_bytes: number;
+  /** Bytes that may wait for a child that does not read; beyond it calls are refused. */
+  readonly max_unread_bytes: number;
+  readonly close_timeout_ms: number;
+}
+
+const stderrBudget = { line_bytes: 2_000, lines_per_minute: 120 };
+
+/** One JSON text a line over the standard streams of a child process. */
+export class StdioChannel implements Channel {
+  receive: Channel['receive'] = () => undefined;
+  readonly closed: Promise<string>;
+  readonly #waiting = new Map<RequestId, StdioExchange>();
+  readonly #child: Child;
+  #close!: (reason: string) => void;
+  #ended: string | undefined;
+
+  constructor(private readonly options: StdioChannelOptions) {
+    this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.#child = options.child;
+    const { stdin, stdout, stderr } = options.child.process;
+    const lines = new LineFraming(options.max_message_bytes, (line) => this.#onLine(line));
+    stdout.on('data', (chunk: Buffer) => {
+      if (this.#ended === undefined && !lines.feed(chunk)) this.#endBadly(`the server wrote a line of more than ${options.max_message_bytes} bytes`);
+    });
+    stdin.on('error', (error) => this.#endBadly(`the server stopped reading: ${error.message}`));
+    stdout.on('error', (error) => this.#endBadly(`the server's output broke: ${error.message}`));
+    captureStderr(stderr, options.logger);
+    void options.child.exited.then((reason) => this.#end(reason));
+  }
+
+  exchange(id: RequestId, text: string, options: ExchangeOptions): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const refusal = options.signal?.aborted ? cancelledBefore() : this.#refusal();
+      if (refusal) return reject(refusal);
+      const exchange = new StdioExchange(id, options, resolve, reject);
+      exchange.waiting = this.#waiting;
+      this.#waiting.set(id, exchange);
+      exchange.sent = 'maybe';
+      this.#child.process.stdin.write(`${text}\n`);
+    });
+  }
+
+  async send(text: string): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal) throw refusal;
+    this.#child.process.stdin.write(`${text}\n`);
+  }
+
+  ready(): void {}
+
+  async close(): Promise<void> {
+    this.#end('closed by us');
+    await this.#child.stop(this.options.close_timeout_ms);
+  }
+
+  #refusal(): UpstreamFailed | undefined {
+    if (this.#ended !== undefined) return new UpstreamFailed('closed', 'no', `the connection to the server has ended: ${this.#ended}`);
+    if (this.#child.process.stdin.writableLength > this.options.max_unread_bytes)
+      return new UpstreamFailed('overloaded', 'no', `the server does not read its input: more than ${this.options.max_unread_bytes} bytes wait for it`);
+    return undefined;
+  }
+
+  #onLine(line: string): void {
+    if (line.trim() === '') return;
+    let message: unknown;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      // Programs that print on their standard output are common; what they print is not ours to understand.
+      return this.options.logger.warn({ bytes: line.length }, 'an upstream wrote a line that is not JSON; it is left out');
+    }
+    for (const item of Array.isArray(message) ? message : [message]) this.#onMessage(item, line.length);
+  }
+
+  #onMessage(message: unknown, bytes: number): void {
+    if (!isJsonObject(message)) return;
+    const id = message['id'];
+    if (!('method' in message) && isRequestId(id)) {
+      const exchange = this.#waiting.get(id);
+      if (!exchange) return this.options.logger.debug({}, 'an upstream answered a request that is not in flight; it is left out');
+      if (bytes > exchange.options.max_bytes) exchange.fail('too-large', `the answer is larger than ${exchange.options.max_bytes} bytes`);
+      else exchange.answer(message);
+      return;
+    }
+    const kind = classify(message);
+    if (kind === 'request' || kind === 'notification') this.receive(message, undefined);
+    else this.options.logger.warn({}, 'an upstream wrote a message that is not JSON-RPC; it is left out');
+  }
+
+  #endBadly(reason: string): void {
+    if (this.#ended !== undefined) return;
+    this.options.logger.warn({ reason }, 'an upstream process is ended');
+    this.#end(reason);
+    this.#child.kill();
+  }
+
+  #end(reason: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    for (const exchange of [...this.#waiting.values()]) exchange.fail('closed', `the connection was lost before the answer: ${reason}`);
+    this.#close(reason);
+  }
+}
+
+class StdioExchange extends Exchange {
+  waiting!: Map<RequestId, StdioExchange>;
+
+  protected override onSettled(): void {
+    this.waiting.delete(this.id);
+  }
+}
+
+/** Standard error goes to the log, a bounded number of bounded lines: it is the server's diary, and may be long. */
+function captureStderr(stderr: NodeJS.ReadableStream, logger: UpstreamLogger): void {
+  let minute = 0;
+  let lines = 0;
+  stderr.on('error', () => undefined);
+  stderr.on('data', (chunk: Buffer) => {
+    const now = Math.floor(performance.now() / 60_000);
+    if (now !== minute) {
+      minute = now;
+      lines = 0;
+    }
+    for (const line of chunk.subarray(0, 65_536).toString('utf8').split('\n')) {
+      if (line.trim() === '') continue;
+      lines += 1;
+      if (lines > stderrBudget.lines_per_minute) return;
+      logger.debug({ stderr: line.slice(0, stderrBudget.line_bytes) }, 'an upstream process wrote to its standard error');
+    }
+  });
+}

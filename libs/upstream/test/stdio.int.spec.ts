@@ -1,0 +1,132 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { HttpClient } from '../src/http-client.js';
+import type { UpstreamLogger } from '../src/logger.js';
+import { openUpstream, type UpstreamOptions } from '../src/open-upstream.js';
+import { UpstreamFailed, type CallOptions, type Upstream } from '../src/upstream.js';
+import { eventually } from './stand-in.js';
+
+const script = fileURLToPath(new URL('./bad-child.mjs', import.meta.url));
+const limits: CallOptions = { timeout_ms: 3_000, max_bytes: 1_000_000 };
+const opened: Upstream[] = [];
+afterEach(async () => {
+  for (const upstream of opened.splice(0)) await upstream.close();
+});
+
+async function start(mode: string, more: Partial<UpstreamOptions> = {}, env: Record<string, string> = {}): Promise<Upstream> {
+  const upstream = await openUpstream(
+    { kind: 'stdio', command: process.execPath, args: [script, mode], env },
+    { clientInfo: { name: 'test', version: '1' }, http: new HttpClient(), close_timeout_ms: 800, ...more },
+  );
+  opened.push(upstream);
+  return upstream;
+}
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => new Error('expected a failure'),
+    (error: unknown) => error,
+  );
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('a stdio upstream', () => {
+  it('answers calls, in whatever order the server likes', async () => {
+    const upstream = await start('out-of-order');
+    expect(upstream.protocol).toBe('2025-06-18');
+    const answers = await Promise.all([1, 2, 3].map(() => upstream.call({ method: 'tools/call' }, limits)));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(3);
+  });
+
+  it('leaves out what is printed, what is no JSON-RPC, and a second result for one id', async () => {
+    expect(await (await start('prints')).call({ method: 'x' }, limits)).toEqual({ result: { method: 'x' } });
+    const garbage = await start('garbage');
+    expect(await garbage.call({ method: 'x' }, limits)).toEqual({ result: { after: 'garbage' } });
+    const twice = await start('two-results');
+    expect(await twice.call({ method: 'x' }, limits)).toEqual({ result: { first: true } });
+    expect(await twice.call({ method: 'x' }, limits)).toEqual({ result: { first: true } });
+  });
+
+  it.each(['hangs', 'wrong-id'])('gives up on a server that %s, and tells it', async (mode) => {
+    const upstream = await start(mode);
+    const heard: JsonObject[] = [];
+    upstream.onMessage((message) => heard.push(message));
+    expect(await failure(upstream.call({ method: 'x' }, { ...limits, timeout_ms: 100 }))).toMatchObject({ reason: 'timeout', sent: 'maybe' });
+    await eventually(() => heard.length > 0, 'the echo of the cancellation');
+    expect(heard[0]!['params']).toEqual({ cancelled: 1 });
+  });
+
+  it('says "maybe sent" when the server dies in the middle, and "not sent" afterwards', async () => {
+    const upstream = await start('dies');
+    expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'closed', sent: 'maybe' });
+    expect(await upstream.closed).toBe('the process exited with code 7');
+    expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'closed', sent: 'no' });
+  });
+
+  it('refuses an answer above the limit of the call and goes on', async () => {
+    const upstream = await start('huge');
+    expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'too-large', sent: 'maybe' });
+    expect(await upstream.call({ method: 'x' }, { ...limits, max_bytes: 4_000_000 })).toHaveProperty('result');
+  });
+
+  it('ends a server that writes a line without end', async () => {
+    const upstream = await start('endless-line', { max_message_bytes: 500_000 });
+    expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'closed', sent: 'maybe' });
+    expect(await upstream.closed).toMatch(/more than 500000 bytes/);
+  });
+
+  it('gives the process a short list of our environment and what was configured', async () => {
+    process.env['CUSTOMHOUSE_TEST_SECRET'] = 'must not be seen';
+    const upstream = await start('environment', {}, { GIVEN: 'yes' });
+    const answer = (await upstream.call({ method: 'x' }, limits)) as { result: { names: string[]; given: string } };
+    delete process.env['CUSTOMHOUSE_TEST_SECRET'];
+    expect(answer.result.given).toBe('yes');
+    expect(answer.result.names).toContain('PATH');
+    const allowed = ['GIVEN', 'HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'TMPDIR', 'TZ', 'USER', '__CF_USER_TEXT_ENCODING'];
+    expect(answer.result.names.filter((name) => !allowed.includes(name))).toEqual([]);
+  });
+
+  it('maps progress tokens', async () => {
+    const upstream = await start('progress');
+    const seen: JsonObject[] = [];
+    const answer = await upstream.call({ method: 'x', params: { _meta: { progressToken: 'mine' } } }, { ...limits, onMessage: (message) => seen.push(message) });
+    expect(answer).toEqual({ result: { token: 1 } });
+    expect(seen.map((message) => message['params'])).toEqual([{ progressToken: 'mine', progress: 1 }]);
+  });
+
+  it('says what could not be started', async () => {
+    const opening = openUpstream({ kind: 'stdio', command: '/no/such/program', args: [], env: {} }, { clientInfo: { name: 'test', version: '1' }, http: new HttpClient() });
+    expect(await failure(opening)).toMatchObject({ reason: 'spawn-failed', sent: 'no', message: expect.stringContaining('/no/such/program') });
+    const nul = openUpstream({ kind: 'stdio', command: 'a\0b', args: [], env: {} }, { clientInfo: { name: 'test', version: '1' }, http: new HttpClient() });
+    expect(await failure(nul)).toMatchObject({ reason: 'spawn-failed' });
+    expect(await failure(start('exits-at-once'))).toMatchObject({ reason: 'closed', message: expect.stringContaining('code 3') });
+  });
+
+  it('ends a process that ignores SIGTERM, and everything that a process started', async () => {
+    const stubborn = await start('ignores-sigterm');
+    const begun = performance.now();
+    await stubborn.close();
+    expect(performance.now() - begun).toBeLessThan(1_500);
+    let pid = 0;
+    const logger: UpstreamLogger = {
+      warn: () => undefined,
+      debug: (fields) => {
+        const line = (fields as { stderr?: string }).stderr ?? '';
+        if (line.startsWith('grandchild ')) pid = Number(line.slice(11));
+      },
+    };
+    const parent = await start('grandchild', { logger });
+    await eventually(() => pid > 0, 'the pid of the grandchild');
+    expect(alive(pid)).toBe(true);
+    await parent.close();
+    await eventually(() => !alive(pid), 'the end of the grandchild');
+  });
+});
