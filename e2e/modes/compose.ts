@@ -48,6 +48,10 @@ export class ComposeGateway implements Gateway {
     return { kind: 'stdio', command: 'node', args: [`/app/node_modules/@modelcontextprotocol/server-${server}/dist/index.js`, ...args], env: {} };
   }
 
+  async sealingKey(): Promise<string> {
+    return (await compose('exec', '-T', 'registry', 'cat', '/run/customhouse/sealing-key')).trim();
+  }
+
   rawLog(): Promise<RawRecord[]> {
     return readKafkaRaw([`127.0.0.1:${ports['KAFKA']}`]);
   }

@@ -6,6 +6,8 @@ export interface Gateway {
   /** Base URL of a service's control API. */
   api(service: Service): string;
   readonly operatorKey: string;
+  /** What the key file holds. */
+  sealingKey(): Promise<string>;
   /** Host name under which upstreams on this machine are reached from the gateway. */
   readonly upstreamHost: string;
   /** Transport that starts one of the sample servers by stdio where the gateway runs. */
