@@ -71,8 +71,9 @@ export const hostSettings = {
   }),
   sealingKeyFile: setting({
     env: 'CUSTOMHOUSE_SEALING_KEY_FILE',
-    schema: optionalText,
-    description: 'File with the key-encryption key, readable by this user only. `customhouse up` creates it.',
+    schema: text,
+    description:
+      'File with the key-encryption key, readable by this user only. `customhouse up` creates it; for other deployments make one with (umask 077; openssl rand -base64 32 > FILE).',
   }),
   createTopics: setting({
     env: 'CUSTOMHOUSE_CREATE_TOPICS',

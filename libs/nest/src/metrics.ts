@@ -51,9 +51,21 @@ export class HostMetrics {
     registers: this.registers,
   });
 
+  private readonly measurements: (() => Promise<void>)[] = [];
+
   constructor(instance: string) {
     this.registry.setDefaultLabels({ instance });
     collectDefaultMetrics({ register: this.registry, prefix: 'customhouse_' });
+  }
+
+  /** Something that is measured when somebody asks, not before. What fails keeps its last value. */
+  onScrape(measure: () => Promise<void>): void {
+    this.measurements.push(measure);
+  }
+
+  async text(): Promise<string> {
+    await Promise.allSettled(this.measurements.map((measure) => measure()));
+    return this.registry.metrics();
   }
 
   setFollowing(group: string, following: boolean): void {

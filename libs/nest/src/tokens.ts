@@ -6,7 +6,9 @@ export const KEY_DIRECTORY = Symbol('KeyDirectory'); // KeyDirectory of @customh
 export const LOGGER = Symbol('Logger'); // pino Logger
 export const HEALTH = Symbol('Health'); // Health of @customhouse/nest/health: add the checks of your own
 export const METRICS = Symbol('Metrics'); // prom-client Registry: register the metrics of your own there
+export const HOST_METRICS = Symbol('HostMetrics'); // HostMetrics of @customhouse/nest/metrics: the host's own
 export const HOST_SETTINGS = Symbol('HostSettings'); // HostSettings of @customhouse/nest/config
+export const SHUTDOWN = Symbol('Shutdown'); // AbortSignal: the process begins to stop, streams must end
 export const INSTANCE = Symbol('Instance'); // name of this process, a string
 
 /** The DataSource of one service (its own schema is the search path). Use `@Inject(dataSourceOf('audit'))`. */
