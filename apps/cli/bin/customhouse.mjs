@@ -2,14 +2,14 @@
 // Plain JavaScript for any Node from 20 on: it only finds the Node that the rest needs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
+import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const needed = 24;
 const here = fileURLToPath(import.meta.url);
 
 if (Number(process.versions.node.split('.')[0]) >= needed) {
-  enableCompileCache?.();
+  module.enableCompileCache?.();
   const { main } = await import('../dist/main.js').catch(explain);
   process.exitCode = await main(process.argv.slice(2));
 } else {
