@@ -26,7 +26,10 @@ export const Envelope = z.looseObject({
   /** Start of this chain in Unix milliseconds, as text. A restart, or a batch with an unknown fate, begins a new epoch. */
   epoch: z.string().optional(),
   /** Position in the chain from 1, as 16 digits (CloudEvents `sequence`). */
-  sequence: z.string().regex(/^\d{16}$/).optional(),
+  sequence: z
+    .string()
+    .regex(/^\d{16}$/)
+    .optional(),
   /** SHA-256 of the previous event's bytes in this chain, base64url; empty for the first. */
   previoushash: z.string().optional(),
   /** Id of the event that caused this one. */

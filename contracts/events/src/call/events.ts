@@ -4,10 +4,14 @@ import { defineEvent } from '../catalogue.js';
 import { Sealed, Timestamp, Ulid } from '../envelope.js';
 import { Finding } from '../finding/finding.js';
 import { Principal } from '../principal.js';
+import { ToolLabel } from '../registry/events.js';
 
 const topic = 'customhouse.calls';
 
-/** What is the same in every event that records the intent of a call. */
+/**
+ * What is the same in every event that records the intent of a call: all that the decision was made on, so that it can be made
+ * again. The time that it was made at is the event's own.
+ */
 const intent = {
   call: Ulid,
   session: z.string(),
@@ -24,6 +28,8 @@ const intent = {
   exposed: z.string(),
   /** Order-insensitive digest of the definition that was in force. Null when no such tool is served. */
   definition: z.string().nullable(),
+  /** Of the tool, when the decision was made. Null when no such tool is served. */
+  labels: z.array(ToolLabel).nullable(),
   arguments: Sealed,
   findings: z.array(Finding),
   decision: Decision,
@@ -120,7 +126,12 @@ export const callDenied = defineEvent({
   version: 1,
   topic,
   summary: 'A held call ended without being sent: denied, expired, cancelled, or no longer permitted when it was approved.',
-  schema: z.strictObject({ call: Ulid, approval: Ulid, reason: z.enum(['denied', 'expired', 'cancelled', 'policy-changed', 'definition-changed', 'digest-mismatch', 'identity-revoked']), message: z.string() }),
+  schema: z.strictObject({
+    call: Ulid,
+    approval: Ulid,
+    reason: z.enum(['denied', 'expired', 'cancelled', 'policy-changed', 'definition-changed', 'digest-mismatch', 'identity-revoked']),
+    message: z.string(),
+  }),
 });
 
 /** Events after which nothing more happens to a call. */

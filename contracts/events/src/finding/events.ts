@@ -3,7 +3,6 @@ import { defineEvent } from '../catalogue.js';
 import { Ulid } from '../envelope.js';
 import { Finding } from './finding.js';
 
-/** Also says "we looked": an empty list is a clean bill. */
 export const findingRaised = defineEvent({
   type: 'finding.raised',
   version: 1,

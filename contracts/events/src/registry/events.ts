@@ -8,8 +8,17 @@ const topic = 'customhouse.registry';
 export const ServerName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, 'a server name is 1 to 32 of a-z, 0-9 and -, and neither begins nor ends with -');
 
 export const Transport = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('http'), url: z.url({ protocol: /^https?$/ }) }),
-  z.strictObject({ kind: z.literal('stdio'), command: z.string().min(1), args: z.array(z.string()), /** Names and values given to the process; nothing else of the environment is. */ env: z.record(z.string(), z.string()) }),
+  z.strictObject({
+    kind: z.literal('http'),
+    url: z.url({ protocol: /^https?$/ }).refine((url) => !/^https?:\/\/[^/?#]*@/i.test(url), 'a URL with a user name or password in it would put them on record'),
+  }),
+  z.strictObject({
+    kind: z.literal('stdio'),
+    command: z.string().min(1),
+    args: z.array(z.string()),
+    /** Names and values given to the process; nothing else of the environment is. They are recorded as they are: no place for secrets. */
+    env: z.record(z.string(), z.string()),
+  }),
 ]);
 export type Transport = z.infer<typeof Transport>;
 
@@ -26,9 +35,27 @@ export const Server = z.strictObject({
 });
 export type Server = z.infer<typeof Server>;
 
-export const serverRegistered = defineEvent({ type: 'registry.server.registered', version: 1, topic, summary: 'A server was added.', schema: z.strictObject({ server: Server, by: z.string() }) });
-export const serverChanged = defineEvent({ type: 'registry.server.changed', version: 1, topic, summary: "A server's configuration was changed.", schema: z.strictObject({ server: Server, by: z.string() }) });
-export const serverRemoved = defineEvent({ type: 'registry.server.removed', version: 1, topic, summary: 'A server was removed.', schema: z.strictObject({ name: ServerName, by: z.string() }) });
+export const serverRegistered = defineEvent({
+  type: 'registry.server.registered',
+  version: 1,
+  topic,
+  summary: 'A server was added.',
+  schema: z.strictObject({ server: Server, by: z.string() }),
+});
+export const serverChanged = defineEvent({
+  type: 'registry.server.changed',
+  version: 1,
+  topic,
+  summary: "A server's configuration was changed.",
+  schema: z.strictObject({ server: Server, by: z.string() }),
+});
+export const serverRemoved = defineEvent({
+  type: 'registry.server.removed',
+  version: 1,
+  topic,
+  summary: 'A server was removed.',
+  schema: z.strictObject({ name: ServerName, by: z.string() }),
+});
 export const serverReached = defineEvent({
   type: 'registry.server.reached',
   version: 1,
@@ -36,14 +63,26 @@ export const serverReached = defineEvent({
   summary: 'A server answered discovery after it had not, or for the first time.',
   schema: z.strictObject({ name: ServerName, info: z.strictObject({ name: z.string(), version: z.string() }), protocol: z.string(), tools: z.int() }),
 });
-export const serverLost = defineEvent({ type: 'registry.server.lost', version: 1, topic, summary: 'A server did not answer discovery.', schema: z.strictObject({ name: ServerName, reason: z.string() }) });
+export const serverLost = defineEvent({
+  type: 'registry.server.lost',
+  version: 1,
+  topic,
+  summary: 'A server did not answer discovery.',
+  schema: z.strictObject({ name: ServerName, reason: z.string() }),
+});
 
 /** The definition as the upstream sent it, unknown fields included. */
 export const ToolDefinition = z.looseObject({ name: z.string() });
 export type ToolDefinition = z.infer<typeof ToolDefinition>;
 
 const tool = { server: ServerName, tool: z.string(), digest: z.string() };
-export const toolDiscovered = defineEvent({ type: 'registry.tool.discovered', version: 1, topic, summary: 'A tool was seen for the first time.', schema: z.strictObject({ ...tool, definition: ToolDefinition }) });
+export const toolDiscovered = defineEvent({
+  type: 'registry.tool.discovered',
+  version: 1,
+  topic,
+  summary: 'A tool was seen for the first time.',
+  schema: z.strictObject({ ...tool, definition: ToolDefinition }),
+});
 export const toolDrifted = defineEvent({
   type: 'registry.tool.drifted',
   version: 1,
@@ -58,7 +97,13 @@ export const toolAccepted = defineEvent({
   summary: 'A definition was accepted and is served.',
   schema: z.strictObject({ ...tool, by: z.string(), labels: z.array(ToolLabel) }),
 });
-export const toolVanished = defineEvent({ type: 'registry.tool.vanished', version: 1, topic, summary: 'A tool is no longer offered by its server.', schema: z.strictObject({ server: ServerName, tool: z.string() }) });
+export const toolVanished = defineEvent({
+  type: 'registry.tool.vanished',
+  version: 1,
+  topic,
+  summary: 'A tool is no longer offered by its server.',
+  schema: z.strictObject({ server: ServerName, tool: z.string() }),
+});
 
 export const Role = z.enum(['agent', 'operator', 'approver', 'auditor']);
 export type Role = z.infer<typeof Role>;
@@ -78,8 +123,20 @@ export const ApiKey = z.strictObject({
 });
 export type ApiKey = z.infer<typeof ApiKey>;
 
-export const keyIssued = defineEvent({ type: 'registry.key.issued', version: 1, topic, summary: 'An API key was issued.', schema: z.strictObject({ key: ApiKey, by: z.string() }) });
-export const keyRevoked = defineEvent({ type: 'registry.key.revoked', version: 1, topic, summary: 'An API key was revoked.', schema: z.strictObject({ id: z.string(), by: z.string() }) });
+export const keyIssued = defineEvent({
+  type: 'registry.key.issued',
+  version: 1,
+  topic,
+  summary: 'An API key was issued.',
+  schema: z.strictObject({ key: ApiKey, by: z.string() }),
+});
+export const keyRevoked = defineEvent({
+  type: 'registry.key.revoked',
+  version: 1,
+  topic,
+  summary: 'An API key was revoked.',
+  schema: z.strictObject({ id: z.string(), by: z.string() }),
+});
 
 /** State topics: what every ingress follows. Keys: `server/<name>`, `tool/<server>/<tool>`, `key/<id>`. */
 export const catalogServerPublished = defineEvent({
@@ -102,4 +159,10 @@ export const catalogToolPublished = defineEvent({
   summary: 'The present state of a tool. Only a `served` tool is listed and callable; `quarantined` waits for review.',
   schema: z.strictObject({ ...tool, definition: ToolDefinition, labels: z.array(ToolLabel), status: z.enum(['served', 'quarantined']), order: z.int().nonnegative() }),
 });
-export const directoryKeyPublished = defineEvent({ type: 'directory.key.published', version: 1, topic: 'customhouse.state.directory', summary: 'The present state of an API key.', schema: ApiKey });
+export const directoryKeyPublished = defineEvent({
+  type: 'directory.key.published',
+  version: 1,
+  topic: 'customhouse.state.directory',
+  summary: 'The present state of an API key.',
+  schema: ApiKey,
+});

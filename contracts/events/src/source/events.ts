@@ -17,5 +17,17 @@ export const sourceStarted = defineEvent({
     previous: z.strictObject({ epoch: z.string(), acknowledged: z.int(), attempted: z.int() }).nullable(),
   }),
 });
-export const sourceHeartbeat = defineEvent({ type: 'source.heartbeat', version: 1, topic, summary: 'A writer is alive.', schema: z.strictObject({ ...source, sequence: z.int() }) });
-export const sourceClosed = defineEvent({ type: 'source.closed', version: 1, topic, summary: 'A writer ended its chain in order.', schema: z.strictObject({ ...source, sequence: z.int() }) });
+export const sourceHeartbeat = defineEvent({
+  type: 'source.heartbeat',
+  version: 1,
+  topic,
+  summary: 'A writer is alive.',
+  schema: z.strictObject({ ...source, sequence: z.int() }),
+});
+export const sourceClosed = defineEvent({
+  type: 'source.closed',
+  version: 1,
+  topic,
+  summary: 'A writer ended its chain in order.',
+  schema: z.strictObject({ ...source, sequence: z.int() }),
+});
