@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { addConnect } from './commands/connect.js';
+import { addGlobalOptions } from './options.js';
+import { exits } from './problem.js';
+import type { Runtime } from './runtime.js';
+
+/** Every command, in the order in which the help lists them. */
+export function buildProgram(runtime: Runtime): Command {
+  const program = new Command('customhouse');
+  program
+    .description('Customhouse: an MCP gateway that identifies, decides and records every tool call, and holds some for a person.')
+    .version('0.1.0')
+    .exitOverride()
+    // Errors are printed in one place, main.ts, as text or as JSON.
+    .configureOutput({ writeOut: (text) => runtime.surroundings.stdout.write(text), writeErr: (text) => runtime.surroundings.stderr.write(text), outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError();
+  addGlobalOptions(program);
+  addConnect(program, runtime);
+  program.addHelpText('after', () => `\nExit codes:\n${exitTable()}`);
+  return program;
+}
+
+function exitTable(): string {
+  return Object.values(exits)
+    .map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning}\n`)
+    .join('');
+}
