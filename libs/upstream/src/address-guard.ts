@@ -44,14 +44,12 @@ export class AddressGuard {
   /** `allowed`: addresses (`169.254.10.1`) and subnets (`169.254.0.0/16`) that are permitted nevertheless. Throws TypeError for others. */
   constructor(allowed: readonly string[] = []) {
     for (const [net, prefix, family] of refusedSubnets) this.#refused.addSubnet(net, prefix, family);
-    for (const entry of allowed) {
-      const [net = '', prefix] = entry.split('/');
-      const family = isIP(net) === 4 ? 'ipv4' : 'ipv6';
-      const bits = prefix === undefined ? (family === 'ipv4' ? 32 : 128) : Number(prefix);
-      if (isIP(net) === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 'ipv4' ? 32 : 128))
-        throw new TypeError(`"${entry}" is neither an IP address nor a subnet such as 10.0.0.0/8`);
-      this.#allowed.addSubnet(net, bits, family);
-    }
+    for (const entry of allowed) addTo(this.#allowed, entry);
+  }
+
+  /** Refuses one more address or subnet. Throws TypeError for anything else. */
+  refuse(entry: string): void {
+    addTo(this.#refused, entry);
   }
 
   permits(address: string): boolean {
@@ -75,4 +73,13 @@ export class AddressGuard {
       callback(null, found, family);
     });
   };
+}
+
+function addTo(list: BlockList, entry: string): void {
+  const [net = '', prefix] = entry.split('/');
+  const family = isIP(net) === 4 ? 'ipv4' : 'ipv6';
+  const widest = family === 'ipv4' ? 32 : 128;
+  const bits = prefix === undefined ? widest : /^\d+$/.test(prefix) ? Number(prefix) : -1;
+  if (isIP(net) === 0 || bits < 0 || bits > widest) throw new TypeError(`"${entry}" is neither an IP address nor a subnet such as 10.0.0.0/8`);
+  list.addSubnet(net, bits, family);
 }
