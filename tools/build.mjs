@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const groups = ['contracts', 'libs', 'services', 'apps'];
+const alone = ['policies'];
 const stampName = '.stamp';
 
 /** Builds what is out of date. Answers how many files were compiled. */
@@ -19,7 +20,7 @@ export async function buildAll() {
 }
 
 async function workspaces() {
-  const found = [];
+  const found = alone.map((name) => join(root, name)).filter((folder) => existsSync(join(folder, 'src')));
   for (const group of groups) {
     if (!existsSync(join(root, group))) continue;
     for (const entry of await readdir(join(root, group), { withFileTypes: true })) {

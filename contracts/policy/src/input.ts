@@ -8,11 +8,17 @@ export const PolicyInput = z.strictObject({
   session: z.string(),
   /** Unix milliseconds. */
   time: z.int(),
+  /** The MCP method: `tools/call`. */
   method: z.string(),
   server: z.string(),
+  /** The tool's own name at its server. */
   tool: z.string(),
+  /** Of the tool, from its accepted definition. */
   labels: z.array(z.string()),
-  /** Only the arguments that a rule for this tool looks at, by JSON Pointer: an input of 10 KB costs fifteen times one of 300 bytes. */
+  /**
+   * By JSON Pointer, only the arguments that a rule for this tool looks at: an input of 10 KB costs fifteen times one of 300 bytes.
+   * Texts, numbers, booleans and null as they are; an object or a list is an empty one, since no rule looks inside. Absent ones are left out.
+   */
   arguments: z.record(z.string(), z.unknown()),
   /** Names of the detector rules that fired on the arguments. */
   findings: z.array(z.string()),

@@ -1,0 +1,133 @@
+import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import type { Decision } from '@customhouse/policy-contract/decision';
+import type { PolicyInput } from '@customhouse/policy-contract/input';
+import { BoundedMap } from './bounded-map.js';
+import { compileRule, inOrder } from './compiled-rules.js';
+import { decisionOf, refusal } from './decision-of.js';
+import { EvaluationFailed, PolicyModule } from './policy-module.js';
+import { ToolIndex } from './tool-index.js';
+
+/** One version of the policy, ready to decide. Everything in it is synchronous, and nothing in it throws. */
+export interface Policy {
+  readonly version: PolicyVersion;
+  /** JSON Pointers of the arguments that `decide` wants for this tool; see `selectArguments`. Costs a look-up. */
+  argumentsNeeded(server: string, tool: string): readonly string[];
+  /** The same input gives the same decision. What cannot be decided is refused by the rule `policy-error` or `policy-input-too-large`. */
+  decide(input: PolicyInput): Decision;
+  /** Whether a call of this tool by this caller could ever be allowed or held, arguments and findings permitting. For lists. */
+  visible(principal: PolicyInput['principal'], tool: { readonly server: string; readonly tool: string; readonly labels: readonly string[] }): boolean;
+}
+
+export interface PolicyOptions {
+  /** Told of every evaluation that failed. The decision was a refusal. */
+  readonly onError?: (error: Error) => void;
+  /** Characters in all selected arguments together; a call with more is refused. Default 262,144. */
+  readonly argument_characters?: number;
+  /** Decisions and verdicts on visibility that are remembered. Default 10,000 each. */
+  readonly remembered_decisions?: number;
+  /** Tools whose rules are remembered. Default 20,000. */
+  readonly remembered_tools?: number;
+  /** Memory that the module may use, in pages of 64 KiB. Default 2,048 (128 MiB). */
+  readonly memory_pages?: number;
+}
+
+/** Makes a version ready: rules into an index, rules into the module. Rejects with PolicyUnusable; takes milliseconds, and is done once per version. */
+export async function compilePolicy(version: PolicyVersion, wasm: Uint8Array, options: PolicyOptions = {}): Promise<Policy> {
+  const rules = inOrder(version.rules);
+  const module = await PolicyModule.load(wasm, { rules: rules.map(compileRule) }, options.memory_pages ?? 2048);
+  return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), options);
+}
+
+type Reads = readonly (keyof PolicyInput)[];
+const everything: Reads = ['principal', 'client', 'network', 'session', 'time', 'method', 'server', 'tool', 'labels', 'arguments', 'findings'];
+
+class CompiledPolicy implements Policy {
+  readonly #decisions: BoundedMap<Decision>;
+  readonly #visible: BoundedMap<boolean>;
+  readonly #reads: Reads;
+  readonly #argumentCharacters: number;
+  readonly #stamp: Decision['policy'];
+
+  constructor(
+    readonly version: PolicyVersion,
+    readonly module: PolicyModule,
+    readonly index: ToolIndex,
+    readonly options: PolicyOptions,
+  ) {
+    this.#decisions = new BoundedMap(options.remembered_decisions ?? 10_000);
+    this.#visible = new BoundedMap(options.remembered_decisions ?? 10_000);
+    this.#argumentCharacters = options.argument_characters ?? 262_144;
+    this.#reads = module.has('customhouse/reads') ? (module.evaluate('customhouse/reads', {}) as Reads) : everything;
+    this.#stamp = Object.freeze({ number: version.number, digest: version.digest });
+  }
+
+  argumentsNeeded(server: string, tool: string): readonly string[] {
+    return this.index.about(server, tool).argumentsNeeded;
+  }
+
+  decide(input: PolicyInput): Decision {
+    try {
+      const characters = charactersIn(input.arguments);
+      if (characters > this.#argumentCharacters) {
+        return refusal(
+          this.#stamp,
+          'policy-input-too-large',
+          `The arguments that the policy looks at have ${characters} characters, and at most ${this.#argumentCharacters} can be examined.`,
+        );
+      }
+      return this.#decided(this.#question(input));
+    } catch (error) {
+      this.#report(error);
+      return refusal(this.#stamp, 'policy-error', 'The policy could not be evaluated, so the call is refused. Tell the administrator.');
+    }
+  }
+
+  visible(principal: PolicyInput['principal'], tool: { readonly server: string; readonly tool: string; readonly labels: readonly string[] }): boolean {
+    try {
+      if (!this.module.has('customhouse/visible')) return true;
+      const candidates = this.index.about(tool.server, tool.tool).candidates(principal, true);
+      const question = { principal, labels: tool.labels, candidates };
+      const key = JSON.stringify(question);
+      const known = this.#visible.get(key);
+      if (known !== undefined) return known;
+      const visible = this.module.evaluate('customhouse/visible', question) === true;
+      this.#visible.set(key, visible);
+      return visible;
+    } catch (error) {
+      this.#report(error);
+      return false;
+    }
+  }
+
+  /** What the module is asked: the fields it reads, and the numbers of the rules that may apply. */
+  #question(input: PolicyInput): Record<string, unknown> {
+    const question: Record<string, unknown> = {};
+    for (const field of this.#reads) question[field] = input[field];
+    question['candidates'] = this.index.about(input.server, input.tool).candidates(input.principal, input.findings.length > 0);
+    return question;
+  }
+
+  /** A question without arguments comes again and again; the module answers the same each time, because it has no clock and no chance. */
+  #decided(question: Record<string, unknown>): Decision {
+    const repeats = Object.keys((question['arguments'] as object | undefined) ?? {}).length === 0;
+    const key = repeats ? JSON.stringify(question) : undefined;
+    const known = key === undefined ? undefined : this.#decisions.get(key);
+    if (known) return known;
+    const decision = decisionOf(this.module.evaluate('customhouse/decision', question), this.#stamp);
+    if (key !== undefined) this.#decisions.set(key, decision);
+    return decision;
+  }
+
+  #report(error: unknown): void {
+    this.options.onError?.(error instanceof Error ? error : new EvaluationFailed(String(error)));
+  }
+}
+
+function charactersIn(values: Readonly<Record<string, unknown>>): number {
+  let characters = 0;
+  for (const name in values) {
+    const value = values[name];
+    if (typeof value === 'string') characters += value.length;
+  }
+  return characters;
+}

@@ -1,0 +1,80 @@
+import type { Rule } from '@customhouse/policy-contract/rules';
+import { BoundedMap } from './bounded-map.js';
+import { CallerIndex, type Caller } from './caller-index.js';
+import { matches, takeApart, type PatternParts } from './pattern.js';
+
+/** What the rules say about one tool. */
+export interface ToolRules {
+  /** JSON Pointers of the arguments that some rule looks at. */
+  readonly argumentsNeeded: readonly string[];
+  /** Numbers of the rules that may apply, ascending. Rules about findings are left out of a call that has none. */
+  candidates(caller: Caller, hasFindings: boolean): readonly number[];
+}
+
+/**
+ * Rules by tool. Made when a version is activated; a tool's rules are found once and remembered, so that neither the number of
+ * rules nor that of patterns is felt by a call.
+ */
+export class ToolIndex {
+  readonly #exact = new Map<string, number[]>();
+  readonly #byServer = new Map<string, number[]>();
+  readonly #byTool = new Map<string, number[]>();
+  readonly #everyTool: number[] = [];
+  readonly #patterns: { readonly number: number; readonly server: PatternParts; readonly tool: PatternParts }[] = [];
+  readonly #known: BoundedMap<ToolRules>;
+
+  /** `rules` in the order of their numbers; `remembered` tools are kept resolved. */
+  constructor(
+    readonly rules: readonly Rule[],
+    remembered: number,
+  ) {
+    this.#known = new BoundedMap(remembered);
+    for (const [number, rule] of rules.entries()) for (const pattern of new Set(rule.tools)) this.#add(number, pattern);
+  }
+
+  about(server: string, tool: string): ToolRules {
+    // A server's name has no slash, so the two cannot be confused.
+    const key = `${server}/${tool}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const found = toolRules(this.#resolve(server, tool, key), this.rules);
+    this.#known.set(key, found);
+    return found;
+  }
+
+  #add(number: number, pattern: string): void {
+    const slash = pattern.indexOf('/');
+    const server = pattern.slice(0, slash);
+    const tool = pattern.slice(slash + 1);
+    if (server === '*' && tool === '*') this.#everyTool.push(number);
+    else if (!pattern.includes('*')) push(this.#exact, pattern, number);
+    else if (tool === '*' && !server.includes('*')) push(this.#byServer, server, number);
+    else if (server === '*' && !tool.includes('*')) push(this.#byTool, tool, number);
+    else this.#patterns.push({ number, server: takeApart(server), tool: takeApart(tool) });
+  }
+
+  #resolve(server: string, tool: string, key: string): readonly number[] {
+    const numbers = new Set([...this.#everyTool, ...(this.#exact.get(key) ?? []), ...(this.#byServer.get(server) ?? []), ...(this.#byTool.get(tool) ?? [])]);
+    for (const pattern of this.#patterns) if (matches(pattern.server, server) && matches(pattern.tool, tool)) numbers.add(pattern.number);
+    return [...numbers].sort((a, b) => a - b);
+  }
+}
+
+function toolRules(numbers: readonly number[], rules: readonly Rule[]): ToolRules {
+  const all = new CallerIndex(numbers, rules);
+  const quiet = new CallerIndex(
+    numbers.filter((number) => !rules[number]!.findings),
+    rules,
+  );
+  const pointers = new Set(numbers.flatMap((number) => (rules[number]!.when ?? []).map((condition) => condition.argument)));
+  return {
+    argumentsNeeded: Object.freeze([...pointers].sort()),
+    candidates: (caller, hasFindings) => (hasFindings ? all : quiet).rulesFor(caller),
+  };
+}
+
+function push(map: Map<string, number[]>, key: string, number: number): void {
+  const list = map.get(key);
+  if (list) list.push(number);
+  else map.set(key, [number]);
+}
