@@ -26,8 +26,8 @@ export interface StoredRecord extends LogRecord {
 /** What became of one record of a batch, in the batch's order. */
 export type AppendResult =
   | { readonly outcome: 'stored'; readonly position: Position }
-  /** Certainly not in the log. */
-  | { readonly outcome: 'refused'; readonly error: Error }
+  /** Certainly not in the log. `transient`: the engine was away or busy, and the same record may be taken later. */
+  | { readonly outcome: 'refused'; readonly error: Error; readonly transient: boolean }
   /** Nobody knows: it may be in the log now or appear later. It must never be acted on. */
   | { readonly outcome: 'indeterminate'; readonly error: Error };
 
@@ -102,6 +102,12 @@ export interface EventLog {
 
   /** The offset after the last record of every partition of these topics. */
   ends(topics: readonly string[]): Promise<Positions>;
+
+  /**
+   * Why the engine would never take this record, whatever its health (unknown topic, too large, a removal where nothing is
+   * compacted); undefined otherwise. Cheap. `append` refuses the same records, and only them, without sending anything.
+   */
+  unfit(record: LogRecord): Error | undefined;
 
   /** Partition that a key belongs to, the same in every process and driver. */
   partitionOf(topic: string, key: string): number;

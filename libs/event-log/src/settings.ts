@@ -1,4 +1,4 @@
-import { count, flag, milliseconds, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+import { bytes, count, flag, milliseconds, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
 import { z } from 'zod';
 
 /** Settings of the log, for the host to spread into its own. */
@@ -52,4 +52,42 @@ export const logSettings = {
   kafkaPassword: setting({ env: 'CUSTOMHOUSE_KAFKA_SASL_PASSWORD', schema: optionalText, description: 'Password for the brokers.', secret: true }),
 };
 
+/** Settings of the writer of a process. */
+export const writerSettings = {
+  logTimeout: setting({
+    env: 'CUSTOMHOUSE_LOG_APPEND_TIMEOUT_MS',
+    schema: milliseconds,
+    default: '2000',
+    description: 'How long a caller waits until its event is durable; after that the call is refused.',
+  }),
+  logHeartbeat: setting({ env: 'CUSTOMHOUSE_LOG_HEARTBEAT_MS', schema: milliseconds, default: '5000', description: 'How often each process says in the log that it is alive.' }),
+  logQueue: setting({ env: 'CUSTOMHOUSE_LOG_QUEUE_BYTES', schema: bytes, default: '67108864', description: 'Events that wait for the log; above this, more are refused.' }),
+  logQueueAge: setting({
+    env: 'CUSTOMHOUSE_LOG_QUEUE_AGE_MS',
+    schema: milliseconds,
+    default: '5000',
+    description: 'When the oldest waiting event is older than this, more are refused.',
+  }),
+  logBatch: setting({
+    env: 'CUSTOMHOUSE_LOG_BATCH_BYTES',
+    schema: bytes,
+    default: '1048576',
+    description: 'Largest batch of events in one request, unless one event alone is larger.',
+  }),
+  logBatchCount: setting({ env: 'CUSTOMHOUSE_LOG_BATCH_COUNT', schema: count, default: '1000', description: 'Most events in one request.' }),
+  spoolPath: setting({
+    env: 'CUSTOMHOUSE_SPOOL_PATH',
+    schema: optionalText,
+    description:
+      'Folder in which outcomes of calls are kept while the log does not take them. Without it such a call is answered with an error, and its outcome is recorded as lost.',
+  }),
+  spoolBytes: setting({
+    env: 'CUSTOMHOUSE_SPOOL_BYTES',
+    schema: bytes,
+    default: '67108864',
+    description: 'Most bytes in the spool. New calls are refused from three quarters on.',
+  }),
+};
+
 export type LogSettings = SettingsOf<typeof logSettings>;
+export type WriterSettings = SettingsOf<typeof writerSettings>;

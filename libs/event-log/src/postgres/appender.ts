@@ -2,7 +2,7 @@ import type { AppendResult, LogRecord } from '../port.js';
 import { partitionKey } from '../port.js';
 import type { TopicTable } from '../topic-table.js';
 import { Connection, type PostgresOptions } from './connection.js';
-import { certainlyNotCommitted } from './failures.js';
+import { certainlyNotCommitted, passes } from './failures.js';
 
 interface Stored {
   readonly topic: string;
@@ -47,30 +47,31 @@ export class Appender {
   async append(batch: readonly LogRecord[], timeout_ms: number): Promise<readonly AppendResult[]> {
     const results: (AppendResult | undefined)[] = batch.map((record) => {
       const error = this.topics.unfit(record);
-      return error && { outcome: 'refused', error };
+      return error && { outcome: 'refused', error, transient: false };
     });
     if (results.every((result) => result !== undefined)) return results;
-    const rest = (outcome: 'refused' | 'indeterminate', error: Error): readonly AppendResult[] => results.map((result) => result ?? { outcome, error });
+    const rest = (answer: AppendResult): readonly AppendResult[] => results.map((result) => result ?? answer);
 
     const started = performance.now();
     let connection: Connection;
     try {
       connection = await this.connected(timeout_ms);
     } catch (error) {
-      return rest('refused', new Error(`the log's database cannot be reached: ${messageOf(error)}`, { cause: error }));
+      return rest({ outcome: 'refused', transient: true, error: new Error(`the log's database cannot be reached: ${messageOf(error)}`, { cause: error }) });
     }
     const left = timeout_ms - (performance.now() - started);
-    if (left <= 0) return rest('refused', new Error('the deadline passed before anything was sent to the database'));
+    if (left <= 0) return rest({ outcome: 'refused', transient: true, error: new Error('the deadline passed before anything was sent to the database') });
 
     const request = pack(batch, results, this.topics);
     try {
       const stored = await within(left, () => this.send(connection, request));
       return this.answer(batch, results, request, stored, connection);
     } catch (error) {
-      if (certainlyNotCommitted(error)) return rest('refused', new Error(`the database refused the records: ${messageOf(error)}`, { cause: error }));
+      if (certainlyNotCommitted(error))
+        return rest({ outcome: 'refused', transient: passes(error), error: new Error(`the database refused the records: ${messageOf(error)}`, { cause: error }) });
       // The statement may still commit. Nothing more is sent over a connection whose state is unknown.
       connection.cut();
-      return rest('indeterminate', new Error(`the database did not confirm the records: ${messageOf(error)}`, { cause: error }));
+      return rest({ outcome: 'indeterminate', error: new Error(`the database did not confirm the records: ${messageOf(error)}`, { cause: error }) });
     }
   }
 

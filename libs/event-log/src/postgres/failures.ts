@@ -13,6 +13,14 @@ export function certainlyNotCommitted(error: unknown): boolean {
   return !unknownFate.some((prefix) => code.startsWith(prefix));
 }
 
+/** Classes of refusals that pass: rolled back for another's sake, short of resources, locked, cancelled by a time-out. */
+const passing = ['40', '53', '55', '57'];
+
+/** True when the same statement may succeed later. */
+export function passes(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || passing.includes(error.code?.slice(0, 2) ?? '');
+}
+
 /** An error for people, without a secret: the address is named, the password is not. */
 export function describeDatabase(url: string): string {
   try {

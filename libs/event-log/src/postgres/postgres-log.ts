@@ -66,9 +66,6 @@ export class PostgresLog implements EventLog, TopicAdmin {
   }
 
   async append(batch: readonly LogRecord[], deadline: { readonly timeout_ms: number }): Promise<readonly AppendResult[]> {
-    const missing = batch.some((record) => !this.topics.has(record.topic));
-    // Another process may have created the topic. When this cannot be found out, the records are refused as unknown.
-    if (missing) await this.refreshTopics().catch((error: unknown) => this.problem('cannot list the topics in the database', error));
     return this.appender.append(batch, deadline.timeout_ms);
   }
 
@@ -102,6 +99,10 @@ export class PostgresLog implements EventLog, TopicAdmin {
     const ends = new Map(rows.rows.map((row) => [partitionKey(row.topic, row.partition), row.next]));
     for (const topic of topics) if (!ends.has(partitionKey(topic, 0))) throw new UnknownTopic(topic);
     return ends;
+  }
+
+  unfit(record: LogRecord): Error | undefined {
+    return this.topics.unfit(record);
   }
 
   partitionOf(topic: string, key: string): number {
