@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Effect } from './decision.js';
 
-/** Ids of what the engine says without any rule. */
-export const reservedRuleIds: ReadonlySet<string> = new Set(['default-deny', 'policy-error', 'policy-input-too-large']);
+/** Ids of what the gateway says without any rule of the administrator's. */
+export const reservedRuleIds: ReadonlySet<string> = new Set(['default-deny', 'policy-error', 'policy-input-too-large', 'tool-not-accepted', 'unknown-tool']);
 
 const mostStars = 4;
 
@@ -73,7 +73,7 @@ export const Rule = z
       .string()
       .regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'a rule id is kebab-case')
       .max(64)
-      .refine((id) => !reservedRuleIds.has(id), 'this id is kept for what the engine itself says')
+      .refine((id) => !reservedRuleIds.has(id), 'this id is kept for what the gateway itself says')
       .describe('Kebab-case; the same word appears in decisions, events and metrics.'),
     effect: Effect.describe('`refuse` beats `hold` beats `allow`, whatever the order of the rules.'),
     reason: z.string().min(1).max(500).describe('In words, for the agent and for the administrator.'),

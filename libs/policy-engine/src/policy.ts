@@ -4,7 +4,7 @@ import type { PolicyInput } from '@customhouse/policy-contract/input';
 import { BoundedMap } from './bounded-map.js';
 import { compileRule, inOrder } from './compiled-rules.js';
 import { decisionOf, refusal } from './decision-of.js';
-import { EvaluationFailed, PolicyModule } from './policy-module.js';
+import { EvaluationFailed, PolicyModule, PolicyUnusable } from './policy-module.js';
 import { ToolIndex } from './tool-index.js';
 
 /** One version of the policy, ready to decide. Everything in it is synchronous, and nothing in it throws. */
@@ -35,16 +35,29 @@ export interface PolicyOptions {
 export async function compilePolicy(version: PolicyVersion, wasm: Uint8Array, options: PolicyOptions = {}): Promise<Policy> {
   const rules = inOrder(version.rules);
   const module = await PolicyModule.load(wasm, { rules: rules.map(compileRule) }, options.memory_pages ?? 2048);
-  return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), options);
+  if (!module.has('customhouse/decision')) throw new PolicyUnusable('the policy module has no entry point customhouse/decision');
+  return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), readsOf(module), options);
 }
 
-type Reads = readonly (keyof PolicyInput)[];
-const everything: Reads = ['principal', 'client', 'network', 'session', 'time', 'method', 'server', 'tool', 'labels', 'arguments', 'findings'];
+const everything = ['principal', 'client', 'network', 'session', 'time', 'method', 'server', 'tool', 'labels', 'arguments', 'findings'] as const;
+type Field = (typeof everything)[number];
+
+/** Longer questions come from callers with very many groups; remembering them would cost more memory than it saves time. */
+const longestRemembered = 4096;
+
+/** The fields that the module wants to see. A module that does not say gets all of them. */
+function readsOf(module: PolicyModule): readonly Field[] {
+  if (!module.has('customhouse/reads')) return everything;
+  const reads = module.evaluate('customhouse/reads', {});
+  if (!Array.isArray(reads)) throw new PolicyUnusable('customhouse/reads of the policy module is not a list of fields');
+  const unknown = reads.filter((field) => !everything.includes(field as Field));
+  if (unknown.length > 0) throw new PolicyUnusable(`the policy module reads ${unknown.map(String).join(', ')}, which the input does not have`);
+  return reads as Field[];
+}
 
 class CompiledPolicy implements Policy {
   readonly #decisions: BoundedMap<Decision>;
   readonly #visible: BoundedMap<boolean>;
-  readonly #reads: Reads;
   readonly #argumentCharacters: number;
   readonly #stamp: Decision['policy'];
 
@@ -52,12 +65,12 @@ class CompiledPolicy implements Policy {
     readonly version: PolicyVersion,
     readonly module: PolicyModule,
     readonly index: ToolIndex,
+    readonly reads: readonly Field[],
     readonly options: PolicyOptions,
   ) {
     this.#decisions = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#visible = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#argumentCharacters = options.argument_characters ?? 262_144;
-    this.#reads = module.has('customhouse/reads') ? (module.evaluate('customhouse/reads', {}) as Reads) : everything;
     this.#stamp = Object.freeze({ number: version.number, digest: version.digest });
   }
 
@@ -91,7 +104,7 @@ class CompiledPolicy implements Policy {
       const known = this.#visible.get(key);
       if (known !== undefined) return known;
       const visible = this.module.evaluate('customhouse/visible', question) === true;
-      this.#visible.set(key, visible);
+      if (key.length <= longestRemembered) this.#visible.set(key, visible);
       return visible;
     } catch (error) {
       this.#report(error);
@@ -102,7 +115,7 @@ class CompiledPolicy implements Policy {
   /** What the module is asked: the fields it reads, and the numbers of the rules that may apply. */
   #question(input: PolicyInput): Record<string, unknown> {
     const question: Record<string, unknown> = {};
-    for (const field of this.#reads) question[field] = input[field];
+    for (const field of this.reads) question[field] = input[field];
     question['candidates'] = this.index.about(input.server, input.tool).candidates(input.principal, input.findings.length > 0);
     return question;
   }
@@ -110,11 +123,11 @@ class CompiledPolicy implements Policy {
   /** A question without arguments comes again and again; the module answers the same each time, because it has no clock and no chance. */
   #decided(question: Record<string, unknown>): Decision {
     const repeats = Object.keys((question['arguments'] as object | undefined) ?? {}).length === 0;
-    const key = repeats ? JSON.stringify(question) : undefined;
-    const known = key === undefined ? undefined : this.#decisions.get(key);
+    const key = repeats ? JSON.stringify(question) : '';
+    const known = repeats ? this.#decisions.get(key) : undefined;
     if (known) return known;
     const decision = decisionOf(this.module.evaluate('customhouse/decision', question), this.#stamp);
-    if (key !== undefined) this.#decisions.set(key, decision);
+    if (repeats && key.length <= longestRemembered) this.#decisions.set(key, decision);
     return decision;
   }
 
