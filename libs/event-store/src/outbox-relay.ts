@@ -144,13 +144,22 @@ export class OutboxRelay {
   }
 }
 
+/** What the writer takes as one batch is limited; a run stays well below. */
+const runLimit_bytes = 256 * 1024;
+
 /** Neighbours of one kind go together; the order between the runs is kept by awaiting each. */
 function runsOf(rows: readonly OutboxRow[]): OutboxRow[][] {
   const runs: OutboxRow[][] = [];
+  let bytes = 0;
   for (const row of rows) {
     const last = runs.at(-1);
-    if (last?.[0]?.kind === row.kind) last.push(row);
-    else runs.push([row]);
+    const size = 1_000 + (row.data?.length ?? 0) * 3 + (row.value?.length ?? 0);
+    bytes += size;
+    if (last?.[0]?.kind === row.kind && bytes <= runLimit_bytes) last.push(row);
+    else {
+      runs.push([row]);
+      bytes = size;
+    }
   }
   return runs;
 }

@@ -9,7 +9,7 @@ import type { Tx } from './sql.js';
 export const outboxChannel = 'customhouse_outbox';
 
 /** An entry that the log would refuse for ever would block everything behind it, so it is refused when it is written. */
-export const outboxEntryLimit_bytes = 900_000;
+export const outboxEntryLimit_bytes = 7_500_000;
 
 /** The data does not fit the event's schema or is too large. Nothing was written. */
 export class OutboxEntryRefused extends Error {

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { loadSettings, SettingsError, type Environment, type SettingsDefinition } from '@customhouse/settings/settings';
-import { logSettings, type LogSettings } from '@customhouse/event-log/settings';
+import { logSettings, writerSettings, type LogSettings, type WriterSettings } from '@customhouse/event-log/settings';
 import { hostSettings, type HostSettings } from './config.js';
 import type { ServiceDefinition } from './service.js';
 
 export interface ProcessSettings {
   readonly host: HostSettings & { readonly instance: string };
   readonly log: LogSettings;
+  readonly writer: WriterSettings;
   /** By service name. */
   readonly services: ReadonlyMap<string, unknown>;
 }
@@ -26,11 +27,12 @@ export function loadProcessSettings(services: readonly ServiceDefinition[], envi
   };
   const host = load(hostSettings);
   const log = load(logSettings);
+  const writer = load(writerSettings);
   const loaded = new Map(services.map((service) => [service.name, load(service.settings)]));
   if (host) problems.push(...contradictions(host, services));
-  if (!host || !log || problems.length > 0) throw new SettingsError(problems);
+  if (!host || !log || !writer || problems.length > 0) throw new SettingsError(problems);
   const instance = host.instance ?? defaultInstance(services);
-  return { host: { ...host, instance }, log, services: loaded };
+  return { host: { ...host, instance }, log, writer, services: loaded };
 }
 
 function contradictions(host: HostSettings, services: readonly ServiceDefinition[]): string[] {
