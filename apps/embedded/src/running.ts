@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { processIdentity } from './process-identity.js';
@@ -58,6 +58,8 @@ export class AlreadyRunning extends Error {
 /** Takes the data folder for this process, or throws AlreadyRunning. Of two that try at once, one succeeds. */
 export function claim(folder: string, started: string): Running {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Root's database server runs as another user and must get through; names cannot be listed, and secret files are closed by their own mode.
+  if (process.getuid?.() === 0) chmodSync(folder, 0o711);
   const own: Running = {
     version: 1,
     state: 'starting',
