@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -58,6 +59,12 @@ export class Child {
     return this.process.exitCode === null && this.process.signalCode === null;
   }
 
+  /** Waits for an end that something else brings about. */
+  async ended(timeout_ms: number): Promise<void> {
+    if (!this.running) return;
+    await once(this.process, 'exit', { signal: AbortSignal.timeout(timeout_ms) });
+  }
+
   async kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT', timeout_ms = 20_000): Promise<void> {
     if (!this.running) return;
     const ended = once(this.process, 'exit');
@@ -72,4 +79,13 @@ export class Child {
       throw new Error(`${this.name} did not end within ${timeout_ms} ms of ${signal}:\n${this.lastWords}`);
     }
   }
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }
