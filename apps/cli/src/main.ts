@@ -32,6 +32,8 @@ async function run(runtime: Runtime, argv: readonly string[]): Promise<Exit> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 'ok';
     const problem = problemOf(error);
+    // Whoever interrupts knows why it ended.
+    if (problem.exit === 'interrupted') return 'interrupted';
     stderr.write(argv.includes('--json') ? JSON.stringify(problemDocument(problem)) + '\n' : problemText(problem));
     if (argv.includes('--verbose')) stderr.write(`${(error as Error).stack ?? String(error)}\n`);
     return problem.exit;

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { addApprovals } from './commands/approvals.js';
+import { addCompletion } from './commands/completion.js';
 import { addConnect } from './commands/connect.js';
 import { addGlobalOptions } from './options.js';
 import { exits } from './problem.js';
@@ -16,7 +18,9 @@ export function buildProgram(runtime: Runtime): Command {
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError();
   addGlobalOptions(program);
+  addApprovals(program, runtime);
   addConnect(program, runtime);
+  addCompletion(program, runtime);
   program.addHelpText('after', () => `\nExit codes:\n${exitTable()}`);
   return program;
 }

@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import { approvalRoutes, ApprovalStatus, type Approval, type ApprovalDetail } from '@customhouse/http-contract/approval';
+import { addPageOptions, readPages, showPage, type PageOptions } from '../pages.js';
+import { CliProblem, type Exit } from '../problem.js';
+import { withExamples, type Runtime } from '../runtime.js';
+import type { Session } from '../session.js';
+import { pairs, type Column } from '../table.js';
+import { visibleBlock, visibleLine } from '../visible.js';
+
+interface Filters {
+  readonly status: string;
+  readonly agent?: string;
+  readonly person?: string;
+  readonly server?: string;
+  readonly tool?: string;
+}
+
+const columns: readonly Column<Approval>[] = [
+  { title: 'APPROVAL', value: (row) => row.approval },
+  { title: 'STATUS', value: (row) => row.status },
+  { title: 'AGENT', value: (row) => row.agent, max: 24 },
+  { title: 'PERSON', value: (row) => row.person, max: 32 },
+  { title: 'TOOL', value: (row) => `${row.server}__${row.tool}`, max: 48 },
+  { title: 'APPROVED', value: (row) => `${row.approvers.length}/${row.quorum}` },
+  { title: 'EXPIRES', value: (row) => row.expires },
+  { title: 'REASON', value: (row) => row.reason, max: 60 },
+];
+
+export function addApprovals(program: Command, runtime: Runtime): void {
+  const approvals = program
+    .command('approvals')
+    .summary('decide calls that wait for a person')
+    .description('Lists calls that are held, shows what would run, and approves or denies it. Nobody decides about their own call.');
+  const list = approvals.command('list').summary('list requests').description('Lists approval requests, newest first.');
+  addFilters(addPageOptions(list)).action(runtime.action(listApprovals));
+  withExamples(
+    list,
+    { what: 'What waits for a decision', command: 'customhouse approvals list' },
+    { what: 'Everything that was ever asked, as JSON', command: 'customhouse approvals list --status all --all --json' },
+  );
+
+  approvals
+    .command('show')
+    .summary('show what would run')
+    .description('Shows a request and, argument by argument, the call that would run.')
+    .argument('<approval>', 'id of the request')
+    .action(runtime.action(showApproval));
+
+  for (const verdict of ['approve', 'deny'] as const) {
+    const command = approvals
+      .command(verdict)
+      .summary(verdict === 'approve' ? 'let the call run' : 'do not let the call run')
+      .description(
+        verdict === 'approve'
+          ? 'Approves exactly the call that "show" shows. It runs once enough people have approved; the vote is refused if the request has become another one meanwhile.'
+          : 'Denies the call. One denial is enough; the agent is told the reason.',
+      )
+      .argument('<approval>', 'id of the request')
+      .option('--reason <text>', 'why, for the record and for the agent', '')
+      .option('--binding <digest>', 'only if the request is still about this call (from "show")');
+    command.action(runtime.action((session: Session, options: VoteOptions, id: string) => vote(session, verdict, options, id)));
+    withExamples(command, {
+      what: verdict === 'approve' ? 'Let it run' : 'Do not let it run',
+      command: `customhouse approvals ${verdict} 01KATB2R8Q3V5W7X9YZABCDEFG --reason "checked with Ada"`,
+    });
+  }
+
+  approvals
+    .command('cancel')
+    .summary('withdraw a request')
+    .description('Withdraws a request of your own, or as an operator.')
+    .argument('<approval>', 'id of the request')
+    .option('--reason <text>', 'why', '')
+    .action(runtime.action(cancel));
+
+  const watch = approvals.command('watch').summary('show requests as they come').description('Prints each request when it is opened and when it is decided, until Ctrl-C.');
+  watch.option('--interval <seconds>', 'how often to look', '1').action(runtime.action(watchApprovals));
+}
+
+function addFilters(command: Command): Command {
+  return command
+    .addOption(new Option('--status <status>', 'in which state').choices([...ApprovalStatus.options, 'all']).default('open'))
+    .option('--agent <name>', 'asked by this agent')
+    .option('--person <name>', 'on behalf of this person')
+    .option('--server <name>', 'for this server')
+    .option('--tool <name>', 'for this tool, by its own name');
+}
+
+async function listApprovals(session: Session, options: Filters & PageOptions): Promise<void> {
+  const api = session.api('approval');
+  const { status, agent, person, server, tool } = options;
+  const filter = { agent, person, server, tool, status: status === 'all' ? undefined : (status as ApprovalStatus) };
+  const page = await readPages(options, (query) => api.request(approvalRoutes.list, { query: { ...query, ...filter } }));
+  showPage(session, page, columns, status === 'open' ? 'Nothing waits for a decision.' : 'There are no such requests.');
+}
+
+async function showApproval(session: Session, _options: object, id: string): Promise<void> {
+  const detail = await session.api('approval').request(approvalRoutes.show, { params: { approval: checkedId(id) } });
+  session.terminal.result(detail, () => describeApproval(detail));
+}
+
+interface VoteOptions {
+  readonly reason: string;
+  readonly binding?: string;
+}
+
+async function vote(session: Session, verdict: 'approve' | 'deny', { reason, binding }: VoteOptions, id: string): Promise<Exit | void> {
+  const api = session.api('approval');
+  const params = { approval: checkedId(id) };
+  // What is approved is what was read here, not what the request may have become between two looks.
+  const read = binding ?? (await api.request(approvalRoutes.show, { params })).binding;
+  const after = await api.request(approvalRoutes.vote, { params, body: { verdict, reason, binding: read } });
+  session.terminal.result(after, () => `${sentence(after, verdict)}\n`);
+}
+
+function sentence(approval: Approval, verdict: 'approve' | 'deny'): string {
+  const what = `${visibleLine(approval.server)}__${visibleLine(approval.tool)} for ${visibleLine(approval.agent)} (${visibleLine(approval.person)})`;
+  if (verdict === 'deny') return `Denied: ${what} will not run.`;
+  if (approval.status === 'open') return `Approved by ${approval.approvers.length} of ${approval.quorum}: ${what} waits for the others.`;
+  return `Approved: ${what} runs now.`;
+}
+
+async function cancel(session: Session, options: { readonly reason: string }, id: string): Promise<void> {
+  const after = await session.api('approval').request(approvalRoutes.cancel, { params: { approval: checkedId(id) }, body: { reason: options.reason } });
+  session.terminal.result(after, () => `Withdrawn: ${after.approval}\n`);
+}
+
+async function watchApprovals(session: Session, options: { readonly interval: string }): Promise<Exit> {
+  const interval = Number(options.interval);
+  if (!(interval >= 0.2 && interval <= 3600)) throw new CliProblem('usage', `--interval is "${options.interval}": it must be 0.2 to 3600 seconds`);
+  const api = session.api('approval');
+  const seen = new Map<string, string>();
+  session.terminal.note('Waiting for requests; Ctrl-C ends.');
+  for (let first = true; !session.signal.aborted; first = false) {
+    const { items } = await api.request(approvalRoutes.list, { query: { limit: 100 } });
+    for (const item of items.toReversed()) {
+      if (seen.get(item.approval) === item.status) continue;
+      seen.set(item.approval, item.status);
+      // What was decided before we looked is no news.
+      if (first && item.status !== 'open') continue;
+      session.terminal.item(
+        item,
+        () =>
+          `${item.status.padEnd(11)} ${item.approval}  ${visibleLine(`${item.agent} (${item.person})`)} → ${visibleLine(`${item.server}__${item.tool}`)}: ${visibleLine(item.reason)}\n`,
+      );
+    }
+    await sleep(interval * 1000, undefined, { signal: session.signal }).catch(() => undefined);
+  }
+  return 'interrupted';
+}
+
+function describeApproval(detail: ApprovalDetail): string {
+  const facts = pairs([
+    ['approval', detail.approval],
+    ['call', detail.call],
+    ['status', detail.status],
+    ['agent', detail.agent],
+    ['person', detail.person],
+    ['tool', `${detail.server}__${detail.tool}`],
+    ['held by', detail.rules.join(', ')],
+    ['reason', detail.reason],
+    ['approved', `${detail.approvers.length} of ${detail.quorum}${detail.approvers.length > 0 ? `: ${detail.approvers.join(', ')}` : ''}`],
+    ['opened', detail.opened],
+    ['expires', detail.expires],
+    ['decided', detail.decided === null ? null : `${detail.decided} by ${detail.decided_by.join(', ') || 'nobody'}${detail.decision ? `: ${detail.decision}` : ''}`],
+    ['binding', detail.binding],
+  ]);
+  const warning = detail.complete ? '' : '\nNot everything could be shown; what is missing is named above.\n';
+  return `${facts}\n${visibleBlock(detail.rendering).trimEnd()}\n${warning}`;
+}
+
+function checkedId(id: string): string {
+  const upper = id.toUpperCase();
+  if (!/^[0-9A-HJKMNP-TV-Z]{26}$/.test(upper))
+    throw new CliProblem('usage', `"${id}" is not the id of a request`, { hint: 'It has 26 letters and digits; "customhouse approvals list" shows them.' });
+  return upper;
+}
