@@ -1,4 +1,4 @@
-// One configuration, three projects: unit (nothing started), integration (real engines, see libs/test-engines), e2e.
+// One configuration, four projects: unit (nothing started), integration (real engines, see libs/test-engines), e2e, compose.
 const base = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -15,7 +15,7 @@ const base = {
 
 export default {
   projects: [
-    { ...base, displayName: 'unit', testMatch: ['**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.spec\\.ts$', '\\.e2e\\.spec\\.ts$'] },
+    { ...base, displayName: 'unit', testMatch: ['**/*.spec.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e|compose)\\.spec\\.ts$'] },
     {
       ...base,
       displayName: 'integration',
@@ -24,5 +24,7 @@ export default {
       globalTeardown: '<rootDir>/libs/test-engines/jest/global-teardown.mjs',
     },
     { ...base, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },
+    // Builds and starts the containers: `npm run test:compose`.
+    { ...base, displayName: 'compose', testMatch: ['**/*.compose.spec.ts'] },
   ],
 };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import type { Gateway } from '../modes/gateway.js';
 import { TruthServer } from '../peers/truth.js';
 import { approvals } from './approvals.js';
@@ -15,6 +15,7 @@ import { World } from './world.js';
 /** Every scenario, on one gateway. Those that break things come last. */
 export function allScenarios(mode: string, create: () => Promise<Gateway>, start_ms: number): void {
   describe(`on a gateway in the mode "${mode}"`, () => {
+    jest.setTimeout(60_000);
     let world: World | undefined;
     const current = (): World => {
       if (!world) throw new Error('the gateway did not start');
