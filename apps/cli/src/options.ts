@@ -10,7 +10,7 @@ export interface GlobalOptions {
   readonly mcp?: string;
   readonly keyFile?: string;
   readonly data?: string;
-  readonly timeout: string;
+  readonly timeout?: string;
 }
 
 export function addGlobalOptions(program: Command): void {
@@ -20,12 +20,12 @@ export function addGlobalOptions(program: Command): void {
     .addOption(new Option('--mcp <url>', 'address that agents use').env('CUSTOMHOUSE_MCP_URL'))
     .addOption(new Option('--key-file <path>', 'file with the key to use (or CUSTOMHOUSE_KEY); "-" reads standard input').env('CUSTOMHOUSE_KEY_FILE'))
     .addOption(new Option('--data <dir>', 'data folder of a gateway on this machine').env('CUSTOMHOUSE_DATA_DIR'))
-    .addOption(new Option('--timeout <time>', 'longest wait for one answer').default('30s'))
+    .addOption(new Option('--timeout <time>', 'longest wait for one answer (30s)'))
     .addOption(new Option('--verbose', 'show where an error came from'));
 }
 
 export function timeoutOf(options: GlobalOptions): number {
-  const value = duration(options.timeout);
+  const value = duration(options.timeout ?? '30s');
   if (value < 1 || value > 86_400_000) throw new CliProblem('usage', `--timeout is "${options.timeout}": it must be between 1s and 1d`);
   return value;
 }

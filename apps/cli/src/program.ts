@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApprovals } from './commands/approvals.js';
+import { addCall } from './commands/call.js';
 import { addCompletion } from './commands/completion.js';
 import { addConnect } from './commands/connect.js';
 import { addGlobalOptions } from './options.js';
@@ -18,6 +19,7 @@ export function buildProgram(runtime: Runtime): Command {
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError();
   addGlobalOptions(program);
+  addCall(program, runtime);
   addApprovals(program, runtime);
   addConnect(program, runtime);
   addCompletion(program, runtime);

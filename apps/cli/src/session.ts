@@ -23,6 +23,11 @@ export class Session {
     this.timeout_ms = timeoutOf(options);
   }
 
+  /** Whether somebody chose the time limit: where they did not, a command may have a longer one of its own. */
+  get timeoutGiven(): boolean {
+    return this.options.timeout !== undefined;
+  }
+
   /** The data folder that is meant, whether or not anything runs on it. */
   get dataFolder(): string {
     const { environment, platform, home, folder } = this.surroundings;
