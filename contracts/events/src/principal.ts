@@ -6,7 +6,8 @@ export const Principal = z.strictObject({
   agent: z.string(),
   person: z.string(),
   groups: z.array(z.string()),
-  /** How we know: an API key, a verified JWT, or the loopback development profile. */
-  credential: z.strictObject({ kind: z.enum(['key', 'jwt', 'loopback']), id: z.string() }),
+  credential: z
+    .strictObject({ kind: z.enum(['key', 'jwt', 'loopback']), id: z.string() })
+    .describe('How we know: an API key, a verified JWT, or the loopback development profile.'),
 });
 export type Principal = z.infer<typeof Principal>;

@@ -6,34 +6,31 @@ export const reservedRuleIds: ReadonlySet<string> = new Set(['default-deny', 'po
 
 const mostStars = 4;
 
+/** UTF-8 has no form for half a surrogate pair, and the policy module reads UTF-8. */
+const Text = z.string().refine((text) => text.isWellFormed(), 'the text has a lone surrogate, which is no character');
+
 /** True when a pattern has few enough `*`; a run of them counts once. */
 function fewStars(pattern: string): boolean {
   return pattern.replace(/\*+/g, '*').split('*').length - 1 <= mostStars;
 }
 
 /** Compared character by character: no folding of case, no other special characters. */
-export const NamePattern = z
-  .string()
-  .min(1, 'a pattern is not empty')
+export const NamePattern = Text.min(1, 'a pattern is not empty')
   .max(200, 'a pattern has at most 200 characters')
   .refine(fewStars, `a pattern has at most ${mostStars} stars`)
   .describe('`*` stands for any run of characters, also none; everything else stands for itself. Upper and lower case differ.');
 
 /** Each side of the slash is a pattern of its own; the server's side ends at the first slash. */
-export const ToolPattern = z
-  .string()
-  .max(400, 'a tool pattern has at most 400 characters')
+export const ToolPattern = Text.max(400, 'a tool pattern has at most 400 characters')
   .regex(/^[^/]+\/.+$/su, 'a tool pattern is server/tool, and each side may contain *')
   .refine((pattern) => pattern.split('/').every(fewStars), `each side of a tool pattern has at most ${mostStars} stars`)
   .describe('`server/tool`, each side a pattern: `github/get_*`, `*/delete_*`, `*/*` for every tool.');
 
-const JsonPointer = z
-  .string()
-  .max(400)
+const JsonPointer = Text.max(400)
   .regex(/^(?:\/(?:[^~/]|~[01])*)+$/su, 'an argument is a JSON Pointer such as /path or /options/force')
   .describe('JSON Pointer (RFC 6901) into the arguments of the call: `/path`, `/files/0/name`.');
 
-const Scalar = z.union([z.string().max(2000), z.number(), z.boolean()]);
+const Scalar = z.union([Text.max(2000), z.number(), z.boolean()]);
 
 /**
  * A test of one argument. An argument that is not there meets only `absent`. An argument of another type than the condition
@@ -53,7 +50,7 @@ export const ArgumentCondition = z.discriminatedUnion('is', [
 export type ArgumentCondition = z.infer<typeof ArgumentCondition>;
 
 const Names = z.array(NamePattern).min(1, 'leave the field out instead of giving an empty list').max(1000);
-const Words = z.array(z.string().min(1).max(100)).min(1, 'leave the field out instead of giving an empty list').max(100);
+const Words = z.array(Text.min(1).max(100)).min(1, 'leave the field out instead of giving an empty list').max(100);
 
 export const Who = z.strictObject({
   agents: Names.optional().describe('Names of agents, as in their API key or token.'),
@@ -76,7 +73,7 @@ export const Rule = z
       .refine((id) => !reservedRuleIds.has(id), 'this id is kept for what the gateway itself says')
       .describe('Kebab-case; the same word appears in decisions, events and metrics.'),
     effect: Effect.describe('`refuse` beats `hold` beats `allow`, whatever the order of the rules.'),
-    reason: z.string().min(1).max(500).describe('In words, for the agent and for the administrator.'),
+    reason: Text.min(1).max(500).describe('In words, for the agent and for the administrator.'),
     who: Who.optional().describe('Every field that is given must match. Left out: everybody.'),
     tools: z.array(ToolPattern).min(1).max(1000).describe('The call is to a tool that matches one of these.'),
     labels: Words.optional().describe('The tool carries at least one of these labels.'),

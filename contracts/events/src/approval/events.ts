@@ -23,8 +23,7 @@ export const requestOpened = defineEvent({
     reason: z.string(),
     quorum: z.int().min(1),
     expires: Timestamp,
-    /** The held event: the stored copy that will run. */
-    held: Position,
+    held: Position.describe('The held event: the stored copy that will run.'),
   }),
 });
 export const voteCast = defineEvent({
@@ -62,12 +61,12 @@ export const requestCancelled = defineEvent({
   summary: 'The request was withdrawn.',
   schema: z.strictObject({ approval: Ulid, call: Ulid, by: z.string(), reason: z.string() }),
 });
-/**
- * An offset in the partition of the held event, before which the log has no `call.dispatched` and no end of this call. A named
- * ingress sends only when its own `call.dispatched` is the first such event from there on: it may have slept, and another have
- * been named meanwhile.
- */
-const searched = z.int().nonnegative();
+const searched = z
+  .int()
+  .nonnegative()
+  .describe(
+    'An offset in the partition of the held event, before which the log has no `call.dispatched` and no end of this call. A named ingress sends only when its own `call.dispatched` is the first such event from there on: it may have slept, and another have been named meanwhile.',
+  );
 
 /** Names the one ingress process that may dispatch. Another is named only when the log proves that this one never recorded a dispatch. */
 export const dispatcherNamed = defineEvent({
@@ -100,9 +99,10 @@ export const approvalPublished = defineEvent({
     reason: z.string(),
     decided_by: z.array(z.string()),
     held: Position,
-    /** The terminal event of the call, once there is one. */
-    outcome: Position.nullable(),
-    /** Who ends the call: dispatches it when it is granted (`dispatching`), records its denial when it is denied, expired or cancelled. */
-    dispatcher: z.strictObject({ instance: z.string(), epoch: z.string(), attempt: z.int().min(1), searched }).nullable(),
+    outcome: Position.nullable().describe('The terminal event of the call, once there is one.'),
+    dispatcher: z
+      .strictObject({ instance: z.string(), epoch: z.string(), attempt: z.int().min(1), searched })
+      .nullable()
+      .describe('Who ends the call: dispatches it when it is granted (`dispatching`), records its denial when it is denied, expired or cancelled.'),
   }),
 });

@@ -20,16 +20,11 @@ const intent = {
   network: z.strictObject({ address: z.string() }),
   method: z.string(),
   server: z.string(),
-  /** Changes whenever the server's configuration changes. */
-  generation: z.int(),
-  /** The tool's own name at its server. */
-  tool: z.string(),
-  /** The name the client used: `server__tool`, or the bare name on a pass-through endpoint. */
-  exposed: z.string(),
-  /** Order-insensitive digest of the definition that was in force. Null when no such tool is served. */
-  definition: z.string().nullable(),
-  /** Of the tool, when the decision was made. Null when no such tool is served. */
-  labels: z.array(ToolLabel).nullable(),
+  generation: z.int().describe("Changes whenever the server's configuration changes."),
+  tool: z.string().describe("The tool's own name at its server."),
+  exposed: z.string().describe('The name the client used: `server__tool`, or the bare name on a pass-through endpoint.'),
+  definition: z.string().nullable().describe('Order-insensitive digest of the definition that was in force. Null when no such tool is served.'),
+  labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made. Null when no such tool is served.'),
   arguments: Sealed,
   findings: z.array(Finding),
   decision: Decision,
@@ -61,14 +56,11 @@ export const callHeld = defineEvent({
   schema: z.strictObject({
     ...intent,
     approval: z.strictObject({
-      /** Also the id of the approval request. */
-      id: Ulid,
-      /** HMAC-SHA-256 (base64url, installation digest key) over what may run: see docs/explanation/approvals.md. */
-      binding: z.string(),
+      id: Ulid.describe('Also the id of the approval request.'),
+      binding: z.string().describe('HMAC-SHA-256 (base64url, installation digest key) over what may run: see docs/explanation/approvals.md.'),
       nonce: z.string(),
       expires: Timestamp,
-      /** Distinct people who must approve. */
-      quorum: z.int().min(1),
+      quorum: z.int().min(1).describe('Distinct people who must approve.'),
     }),
   }),
 });
@@ -89,8 +81,7 @@ export const callCompleted = defineEvent({
   summary: 'The upstream answered, and this is what was passed on.',
   schema: z.strictObject({
     call: Ulid,
-    /** The tool's own verdict (`isError`). */
-    error: z.boolean(),
+    error: z.boolean().describe("The tool's own verdict (`isError`)."),
     result: Sealed,
     findings: z.array(Finding),
     upstream_ms: z.number(),

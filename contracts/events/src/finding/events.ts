@@ -13,8 +13,7 @@ export const findingRaised = defineEvent({
       z.strictObject({ kind: z.literal('definition'), server: z.string(), tool: z.string(), definition: z.string() }),
       z.strictObject({ kind: z.literal('call'), call: Ulid, part: z.enum(['arguments', 'result']) }),
     ]),
-    /** Version of the rule pack that looked. */
-    pack: z.string(),
+    pack: z.string().describe('Version of the rule pack that looked.'),
     findings: z.array(Finding).min(1),
   }),
 });

@@ -16,8 +16,9 @@ export const Transport = z.discriminatedUnion('kind', [
     kind: z.literal('stdio'),
     command: z.string().min(1),
     args: z.array(z.string()),
-    /** Names and values given to the process; nothing else of the environment is. They are recorded as they are: no place for secrets. */
-    env: z.record(z.string(), z.string()),
+    env: z
+      .record(z.string(), z.string())
+      .describe('Names and values given to the process; nothing else of the environment is. They are recorded as they are: no place for secrets.'),
   }),
 ]);
 export type Transport = z.infer<typeof Transport>;
@@ -28,8 +29,7 @@ export type ToolLabel = z.infer<typeof ToolLabel>;
 
 export const Server = z.strictObject({
   name: ServerName,
-  /** Increases with every change of this record. */
-  generation: z.int().min(1),
+  generation: z.int().min(1).describe('Increases with every change of this record.'),
   transport: Transport,
   enabled: z.boolean(),
 });
@@ -148,8 +148,7 @@ export const catalogServerPublished = defineEvent({
     server: Server,
     reachable: z.boolean(),
     protocol: z.string().nullable(),
-    /** What its `initialize` or `server/discover` answered: serverInfo, capabilities, instructions. Null until first reached. */
-    discovered: z.looseObject({}).nullable(),
+    discovered: z.looseObject({}).nullable().describe('What its `initialize` or `server/discover` answered: serverInfo, capabilities, instructions. Null until first reached.'),
   }),
 });
 export const catalogToolPublished = defineEvent({

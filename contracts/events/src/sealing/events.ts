@@ -10,12 +10,9 @@ export const sealingKeyPublished = defineEvent({
   summary: 'A data key, wrapped by the key-encryption key, for one data subject.',
   schema: z.strictObject({
     id: z.string(),
-    /** HMAC of the person: the same person has the same subject, and the name is not in the topic. */
-    subject: z.string(),
-    /** Id of the key-encryption key. */
-    kek: z.string(),
-    /** base64url of nonce, AES-256-GCM ciphertext of the 32-byte key, tag. */
-    wrapped: z.string(),
+    subject: z.string().describe('HMAC of the person: the same person has the same subject, and the name is not in the topic.'),
+    kek: z.string().describe('Id of the key-encryption key.'),
+    wrapped: z.string().describe('base64url of 12 bytes of nonce, the AES-256-GCM ciphertext of the 32-byte key, 16 bytes of tag. The additional data is `<subject>/<id>`.'),
     created: Timestamp,
   }),
 });

@@ -11,10 +11,11 @@ export const sourceStarted = defineEvent({
   summary: 'A writer began a chain of events.',
   schema: z.strictObject({
     ...source,
-    /** Why: a start of the process, or a batch whose fate is unknown. */
-    reason: z.enum(['start', 'indeterminate', 'refused']),
-    /** The chain it follows, with the last sequence that was acknowledged and the last that was tried. */
-    previous: z.strictObject({ epoch: z.string(), acknowledged: z.int(), attempted: z.int() }).nullable(),
+    reason: z.enum(['start', 'indeterminate', 'refused']).describe('Why: a start of the process, or a batch whose fate is unknown.'),
+    previous: z
+      .strictObject({ epoch: z.string(), acknowledged: z.int(), attempted: z.int() })
+      .nullable()
+      .describe('The chain it follows, with the last sequence that was acknowledged and the last that was tried.'),
   }),
 });
 export const sourceHeartbeat = defineEvent({
