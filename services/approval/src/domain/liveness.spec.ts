@@ -53,7 +53,7 @@ describe('the process that is named', () => {
   it('can dispatch calls: it is an ingress, or all services in one', () => {
     const others = ['approval', 'audit', 'registry'].map((service) => writer(service, { service, heard_ms: now }));
     expect(chooseDispatcher(others, 'approval', hearing)).toBeUndefined();
-    expect(chooseDispatcher([...others, writer('e', { service: 'embedded' })], 'x', hearing)?.instance).toBe('e');
+    expect(chooseDispatcher([...others, writer('e', { service: 'customhouse' })], 'x', hearing)?.instance).toBe('e');
   });
 
   it('is nobody when nobody lives', () => {

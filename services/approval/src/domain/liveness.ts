@@ -47,5 +47,5 @@ function isSilent(writer: Writer, hearing: Hearing): boolean {
 
 /** Processes that can dispatch a call: an ingress of its own, or all services in one. */
 function servesCalls(service: string): boolean {
-  return service === 'ingress' || service === 'embedded';
+  return service === 'ingress' || service === 'customhouse';
 }

@@ -27,8 +27,8 @@ export type Request =
       readonly votes: readonly Vote[];
       /** Who decided, once somebody has. */
       readonly decided_by: readonly string[];
-      /** Why it was held while it is open, then the words of the decision. */
-      readonly reason: string;
+      /** The words of the decision, once there is one. */
+      readonly decision: string | null;
       /** Who ends the call. */
       readonly dispatcher: Dispatcher | null;
       /** Dispatchers named so far. */
@@ -181,21 +181,21 @@ function name(command: Extract<Command, { do: 'name' }>, state: KnownRequest): r
 
 export function evolve(state: Request, event: RequestEvent): Request {
   if (event.type === 'approval.request.opened') {
-    const { expires, reason } = event.data;
-    return { status: 'open', opened: event.data, expires_ms: Date.parse(expires), votes: [], decided_by: [], reason, dispatcher: null, attempts: 0, terminal: null };
+    const { expires } = event.data;
+    return { status: 'open', opened: event.data, expires_ms: Date.parse(expires), votes: [], decided_by: [], decision: null, dispatcher: null, attempts: 0, terminal: null };
   }
   if (state.status === 'none') throw new Error(`the stream of an approval request begins with ${event.type}`);
   switch (event.type) {
     case 'approval.vote.cast':
       return { ...state, votes: [...state.votes, { by: event.data.by, verdict: event.data.verdict }] };
     case 'approval.request.granted':
-      return { ...state, status: 'granted', decided_by: event.data.by };
+      return { ...state, status: 'granted', decided_by: event.data.by, decision: `approved by ${event.data.by.join(', ')}` };
     case 'approval.request.denied':
-      return { ...state, status: 'denied', decided_by: [event.data.by], reason: event.data.reason };
+      return { ...state, status: 'denied', decided_by: [event.data.by], decision: event.data.reason };
     case 'approval.request.expired':
-      return { ...state, status: 'expired', reason: 'nobody decided in time', dispatcher: null };
+      return { ...state, status: 'expired', decision: state.status === 'open' ? 'nobody decided in time' : 'it was approved, and could not be run in time', dispatcher: null };
     case 'approval.request.cancelled':
-      return { ...state, status: 'cancelled', decided_by: [event.data.by], reason: event.data.reason };
+      return { ...state, status: 'cancelled', decided_by: [event.data.by], decision: event.data.reason };
     case 'approval.dispatcher.named': {
       const { instance, epoch, attempt, searched } = event.data;
       return { ...state, status: state.status === 'granted' ? 'dispatching' : state.status, dispatcher: { instance, epoch, attempt, searched }, attempts: attempt };

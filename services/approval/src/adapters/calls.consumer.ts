@@ -1,0 +1,85 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import type { Logger } from 'pino';
+import { bindingText } from '@customhouse/events/call/binding';
+import { callDispatched, callHeld, terminalCallEvents } from '@customhouse/events/call/events';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import type { BatchContext } from '@customhouse/nest/event-context';
+import { LOGGER, SEALER } from '@customhouse/nest/tokens';
+import type { Sealer } from '@customhouse/sealing/sealer';
+import { Requests, requestsGroup } from './requests.js';
+import { RequestMetrics } from './metrics.js';
+
+const terminals: ReadonlySet<string> = new Set(terminalCallEvents.map((declaration) => declaration.type));
+
+/** Follows the calls: a held one opens a request, a dispatch is noted, and the end of a call closes its request. */
+@Controller()
+export class CallsConsumer {
+  constructor(
+    @Inject(Requests) private readonly requests: Requests,
+    @Inject(SEALER) private readonly sealer: Sealer,
+    @Inject(RequestMetrics) private readonly metrics: RequestMetrics,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Takes whole batches: nearly all calls are none of ours, and one look-up says which. */
+  @EventPattern<string>('*', Symbol.for(requestsGroup), { batch: true })
+  async onCalls(@Payload() events: readonly StoredEvent[], @Ctx() context: BatchContext): Promise<void> {
+    const ours = await requestsBehind(context.tx, events);
+    for (const event of events) {
+      const held = event.type === callHeld.type;
+      if (held && event.foreign !== undefined) throw new Error(`${event.envelope.type} is newer than this software: the call waits until it is upgraded or expires`);
+      if (held) ours.set(callOf(event) ?? '', await this.open(event, context));
+      else {
+        const approval = ours.get(callOf(event) ?? '');
+        if (approval !== undefined) await this.goOn(approval, event, context);
+      }
+    }
+  }
+
+  /** Answers the id of the request. */
+  private async open(event: StoredEvent, context: BatchContext): Promise<string> {
+    const held = callHeld.schema.parse(event.data);
+    const { tenant, agent, person } = held.principal;
+    const holding = held.decision.rules.filter((rule) => rule.effect === 'hold');
+    const { id, binding, quorum, expires } = held.approval;
+    const { call, server, tool } = held;
+    const request = {
+      ...{ approval: id, call, binding, requester: { tenant, agent, person }, server, tool, quorum, expires, held: event.position },
+      rules: holding.map((rule) => rule.id),
+      reason: holding.map((rule) => rule.reason).join(' '),
+    };
+    const opened = await this.requests.open(context.tx, request, { holder: event.envelope.instance ?? '', data: JSON.stringify(held), id: event.id });
+    if (opened && this.sealer.digest(bindingText(held)) !== binding) {
+      // Nobody may be asked about a call that does not fit what the request says of it.
+      await this.requests.act(context.tx, id, () => ({ do: 'reject', reason: 'digest-mismatch: the held call does not fit its binding' }), { cause: event.id });
+      context.afterCommit(() => this.logger.error({ approval: id, call }, 'a held call does not fit its binding; its request was denied'));
+    }
+    if (opened) context.afterCommit(() => this.metrics.opened());
+    return id;
+  }
+
+  private async goOn(approval: string, event: StoredEvent, context: BatchContext): Promise<void> {
+    if (event.type === callDispatched.type) await this.requests.markDispatched(context.tx, approval);
+    else if (terminals.has(event.type)) {
+      const acted = await this.requests.act(context.tx, approval, () => ({ do: 'close', terminal: event.type }), { cause: event.id, outcome: event.position });
+      context.afterCommit(() => this.metrics.acted(acted));
+    }
+  }
+}
+
+/** Requests of the calls that these events go on with, by call. */
+async function requestsBehind(tx: Tx, events: readonly StoredEvent[]): Promise<Map<string, string>> {
+  const calls = events.filter((event) => terminals.has(event.type) || event.type === callDispatched.type).map(callOf);
+  if (calls.length === 0) return new Map();
+  const rows = await rowsOf<{ approval: string; call: string }>(tx, `select approval, call from requests where call = any($1::text[]) and status <> 'closed'`, [
+    calls.map((call) => call ?? ''),
+  ]);
+  return new Map(rows.map((row) => [row.call, row.approval]));
+}
+
+function callOf(event: StoredEvent): string | undefined {
+  const { call } = event.data as { call?: unknown };
+  return typeof call === 'string' ? call : undefined;
+}
