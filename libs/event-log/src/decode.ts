@@ -1,6 +1,7 @@
 import { catalogue } from '@customhouse/events/all';
-import { parseWireType, type EventDeclaration } from '@customhouse/events/catalogue';
+import { parseWireType } from '@customhouse/events/catalogue';
 import type { Envelope } from '@customhouse/events/envelope';
+import { upcast } from '@customhouse/events/upcast';
 import type { StoredRecord } from './port.js';
 import type { StoredEvent } from './stored-event.js';
 
@@ -17,7 +18,7 @@ export class UndecodableRecord extends Error {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const wireTypes = new Map<string, { readonly type: string; readonly version: number; readonly declaration: EventDeclaration | undefined } | undefined>();
+const wireTypes = new Map<string, { readonly type: string; readonly version: number }>();
 const decoded = new WeakMap<StoredRecord, StoredEvent>();
 
 /**
@@ -40,10 +41,11 @@ function decodeNow(record: StoredRecord): StoredEvent {
   const base = { id: envelope.id, envelope, key: record.key, position: record.position, bytes: record.value };
   const wire = lookUp(envelope.type);
   if (wire === undefined) return { ...base, type: envelope.type, version: 0, data: envelope.data, foreign: 'unknown-type' };
-  const { type, version, declaration } = wire;
-  if (declaration === undefined) return { ...base, type, version, data: envelope.data, foreign: 'unknown-type' };
-  if (version > declaration.version) return { ...base, type, version, data: envelope.data, foreign: 'newer-version' };
-  return { ...base, type, version, data: upcast(record, declaration, version, envelope.data) };
+  try {
+    return { ...base, ...wire, ...upcast(wire.type, wire.version, envelope.data) };
+  } catch (error) {
+    throw new UndecodableRecord(record, `is ${wire.type} in version ${wire.version}, which cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function parse(record: StoredRecord, value: Uint8Array): Envelope {
@@ -62,21 +64,10 @@ function parse(record: StoredRecord, value: Uint8Array): Envelope {
   return parsed as Envelope;
 }
 
-function lookUp(wire: string): { readonly type: string; readonly version: number; readonly declaration: EventDeclaration | undefined } | undefined {
+function lookUp(wire: string): { readonly type: string; readonly version: number } | undefined {
   if (wireTypes.has(wire)) return wireTypes.get(wire);
   const parsed = parseWireType(wire);
-  const found = parsed && { ...parsed, declaration: catalogue.get(parsed.type) };
-  // Only what the catalogue knows is remembered, so that strange types cannot fill the memory.
-  if (found?.declaration !== undefined) wireTypes.set(wire, found);
-  return found;
-}
-
-function upcast(record: StoredRecord, declaration: EventDeclaration, written: number, data: unknown): unknown {
-  let current = data;
-  for (let version = written; version < declaration.version; version += 1) {
-    const step = declaration.upcasters[version];
-    if (step === undefined) throw new UndecodableRecord(record, `is ${declaration.type} in version ${version}, for which there is no upcaster`);
-    current = step(current);
-  }
-  return current;
+  // Only what the catalogue knows is remembered, so that strange types and versions cannot fill the memory.
+  if (parsed !== undefined && parsed.version <= (catalogue.get(parsed.type)?.version ?? 0)) wireTypes.set(wire, parsed);
+  return parsed;
 }
