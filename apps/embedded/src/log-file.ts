@@ -1,0 +1,32 @@
+import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+
+const largest_bytes = 10 * 1024 * 1024;
+
+export interface LogFile {
+  write(line: string): void;
+  close(): void;
+}
+
+/**
+ * The log of the gateway as a file. A terminal is for people: only what is an error is said there too, in one line. Written at
+ * once, so that the last words before a crash are in it. One file of 10 MB is kept beside it.
+ */
+export function openLogFile(path: string, onError: (message: string) => void): LogFile {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > largest_bytes) renameSync(path, `${path}.1`);
+  const file = openSync(path, 'a', 0o600);
+  return {
+    write(line) {
+      writeSync(file, line);
+      const message = errorIn(line);
+      if (message !== undefined) onError(message);
+    },
+    close: () => closeSync(file),
+  };
+}
+
+function errorIn(line: string): string | undefined {
+  // Nearly every line is none: they are not parsed for that.
+  if (!line.includes('"level":"error"') && !line.includes('"level":"fatal"')) return undefined;
+  const { msg, error } = JSON.parse(line) as { msg?: string; error?: { message?: string } };
+  return error?.message ? `${msg}: ${error.message}` : msg;
+}
