@@ -30,7 +30,10 @@ export class SettingsError extends Error {
   }
 }
 
-/** Reads and checks all settings. `readFile` serves `<env>_FILE`. Throws SettingsError. */
+/**
+ * Reads and checks all settings. White space around a value is cut off, and an empty value counts as absent. `readFile` serves
+ * `<env>_FILE`. Throws SettingsError.
+ */
 export function loadSettings<D extends SettingsDefinition>(definition: D, environment: Environment, readFile: (path: string) => string): SettingsOf<D> {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
@@ -46,12 +49,13 @@ export function loadSettings<D extends SettingsDefinition>(definition: D, enviro
 }
 
 function textOf(declared: Setting, environment: Environment, readFile: (path: string) => string, problems: string[]): string | undefined {
-  const direct = environment[declared.env];
-  if (direct !== undefined && direct !== '') return direct;
-  const path = declared.secret ? environment[`${declared.env}_FILE`] : undefined;
-  if (path === undefined || path === '') return declared.default;
+  const direct = environment[declared.env]?.trim();
+  const path = declared.secret ? environment[`${declared.env}_FILE`]?.trim() : undefined;
+  if (direct && path) problems.push(`${declared.env} and ${declared.env}_FILE are both set: remove one`);
+  if (direct) return direct;
+  if (!path) return declared.default;
   try {
-    return readFile(path).trim();
+    return readFile(path).trim() || declared.default;
   } catch (error) {
     problems.push(`${declared.env}_FILE names ${path}, which cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return declared.default;
@@ -66,4 +70,9 @@ export const milliseconds = z.coerce.number('not a number').int('not a whole num
 export const count = z.coerce.number('not a number').int('not a whole number').min(0);
 export const bytes = z.coerce.number('not a number').int('not a whole number').min(0);
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
-export const list = z.string().transform((value) => value.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+export const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
