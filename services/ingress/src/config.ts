@@ -1,0 +1,158 @@
+import { bytes, count, flag, list, milliseconds, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
+import { jwtIssuersText } from '@customhouse/identity/jwt-issuers';
+
+const positive = count.refine((value) => value > 0, 'must be at least 1');
+const some = milliseconds.refine((value) => value > 0, 'must be at least 1');
+
+/** Everything that can be set about the ingress. The reference page is made from this. */
+export const ingressSettings = {
+  host: setting({ env: 'CUSTOMHOUSE_INGRESS_HOST', schema: text, default: '127.0.0.1', description: 'Address that the MCP endpoint listens on.' }),
+  port: setting({ env: 'CUSTOMHOUSE_INGRESS_PORT', schema: port, default: '8400', description: 'Port of the MCP endpoint; 0 takes any free one.' }),
+  jwtIssuers: setting({ env: 'CUSTOMHOUSE_INGRESS_JWT_ISSUERS', schema: jwtIssuersText, default: '[]', description: 'JSON array of the issuers whose tokens identify callers.' }),
+  allowedHosts: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ALLOWED_HOSTS',
+    schema: list,
+    default: '',
+    description: 'Host names (without port) that requests may be addressed to. Empty: loopback names when the host is loopback, else any.',
+  }),
+  allowedOrigins: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ALLOWED_ORIGINS',
+    schema: list,
+    default: '',
+    description: 'Origins of web pages that may call, for example https://console.example. Pages of this machine may where the host is loopback; no other page may.',
+  }),
+
+  headerBytes: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HEADER_BYTES',
+    schema: bytes.refine((value) => value >= 2048, 'must be at least 2048'),
+    default: '32768',
+    description: 'Largest header of a request.',
+  }),
+  bodyBytes: setting({ env: 'CUSTOMHOUSE_INGRESS_BODY_BYTES', schema: positive, default: '4194304', description: 'Largest body of a request.' }),
+  jsonDepth: setting({ env: 'CUSTOMHOUSE_INGRESS_JSON_DEPTH', schema: positive, default: '64', description: 'Arrays and objects inside one another in a request.' }),
+  jsonKeys: setting({ env: 'CUSTOMHOUSE_INGRESS_JSON_KEYS', schema: positive, default: '50000', description: 'Members and items of a request, all together.' }),
+  batchMessages: setting({ env: 'CUSTOMHOUSE_INGRESS_BATCH_MESSAGES', schema: positive, default: '20', description: 'Messages in one batch (revision 2025-03-26 only).' }),
+  headerTimeout_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_HEADER_TIMEOUT_MS', schema: some, default: '10000', description: 'Time for the header of a request to arrive.' }),
+  bodyTimeout_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_BODY_TIMEOUT_MS', schema: some, default: '30000', description: 'Time for a whole request to arrive.' }),
+  idleTimeout_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_IDLE_TIMEOUT_MS', schema: some, default: '75000', description: 'An unused connection is closed after this.' }),
+  connections: setting({ env: 'CUSTOMHOUSE_INGRESS_CONNECTIONS', schema: positive, default: '10000', description: 'Connections at once; more are closed at once.' }),
+  calls: setting({ env: 'CUSTOMHOUSE_INGRESS_CALLS', schema: positive, default: '1000', description: 'Calls at once, of everybody; more are refused.' }),
+  callsPerPrincipal: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CALLS_PER_PRINCIPAL',
+    schema: positive,
+    default: '200',
+    description: 'Calls at once of one agent and person; more are refused.',
+  }),
+  streamsPerPrincipal: setting({
+    env: 'CUSTOMHOUSE_INGRESS_STREAMS_PER_PRINCIPAL',
+    schema: positive,
+    default: '200',
+    description: 'Standing notification streams (GET) of one agent and person.',
+  }),
+  callTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CALL_TIMEOUT_MS',
+    schema: some,
+    default: '120000',
+    description: 'Time for a server to answer a call, waiting for its turn included.',
+  }),
+  resultBytes: setting({
+    env: 'CUSTOMHOUSE_INGRESS_RESULT_BYTES',
+    schema: positive,
+    default: '4194304',
+    description: 'Largest answer of a server. A record of the log holds it sealed, which takes a third more.',
+  }),
+  streamAfter_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_STREAM_AFTER_MS',
+    schema: some,
+    default: '10000',
+    description: 'A call that takes longer is answered as a stream, so that the connection is seen to be alive.',
+  }),
+  keepAlive_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_KEEP_ALIVE_MS', schema: some, default: '15000', description: 'Time between signs of life on a stream.' }),
+  pageSize: setting({ env: 'CUSTOMHOUSE_INGRESS_PAGE_SIZE', schema: positive, default: '1000', description: 'Tools in one page of tools/list.' }),
+  sessionTtl_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_SESSION_TTL_MS',
+    schema: some,
+    default: '604800000',
+    description: 'A session ends this long after it began; the client then opens another.',
+  }),
+  drain_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_DRAIN_MS', schema: milliseconds, default: '10000', description: 'Time that calls in flight are given at shutdown.' }),
+
+  recordTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_RECORD_TIMEOUT_MS',
+    schema: some,
+    default: '2000',
+    description: 'Time for a record to become durable; then the call is refused.',
+  }),
+  relaxed: setting({
+    env: 'CUSTOMHOUSE_INGRESS_RELAXED_READS',
+    schema: flag,
+    default: 'false',
+    description: 'Does not wait for the records of tools labelled read-only. A crash may then lose the record of a call that was made.',
+  }),
+  relaxedRecords: setting({
+    env: 'CUSTOMHOUSE_INGRESS_RELAXED_RECORDS',
+    schema: positive,
+    default: '2000',
+    description: 'Records that may be on their way unawaited; then calls wait again.',
+  }),
+  staleness_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_STALENESS_MS',
+    schema: some,
+    default: '60000',
+    description: 'Calls are refused when policy, catalogue or keys could not be followed for this long.',
+  }),
+
+  hold_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HOLD_MS',
+    schema: some,
+    default: '45000',
+    description: 'How long a held call keeps its caller waiting before it answers "approval pending".',
+  }),
+  holdWithProgress_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HOLD_WITH_PROGRESS_MS',
+    schema: some,
+    default: '240000',
+    description: 'The same for a caller that asked for progress, and so sees that it is waiting.',
+  }),
+
+  serverCalls: setting({ env: 'CUSTOMHOUSE_INGRESS_SERVER_CALLS', schema: positive, default: '64', description: 'Calls at once to one server.' }),
+  serverQueue: setting({
+    env: 'CUSTOMHOUSE_INGRESS_SERVER_QUEUE',
+    schema: count,
+    default: '256',
+    description: 'Calls that may wait for their turn at one server; more are refused.',
+  }),
+  serverIdle_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_SERVER_IDLE_MS',
+    schema: some,
+    default: '600000',
+    description: 'A session or process of a server that nobody used for this long is ended.',
+  }),
+  serverSessions: setting({
+    env: 'CUSTOMHOUSE_INGRESS_SERVER_SESSIONS',
+    schema: positive,
+    default: '1000',
+    description: 'Sessions at once with one HTTP server, one for each agent and person; the one unused for longest makes room.',
+  }),
+  connectTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CONNECT_TIMEOUT_MS',
+    schema: some,
+    default: '10000',
+    description: 'Time for a server to be connected or started, and initialised.',
+  }),
+  breakerFailures: setting({
+    env: 'CUSTOMHOUSE_INGRESS_BREAKER_FAILURES',
+    schema: positive,
+    default: '5',
+    description: 'Failures to reach a server, one after the other, after which it is left alone for a while.',
+  }),
+  breakerReset_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_BREAKER_RESET_MS', schema: some, default: '5000', description: 'That while. Then one call tries again.' }),
+  allowedAddresses: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ALLOWED_ADDRESSES',
+    schema: list,
+    default: '',
+    description: 'Link-local or metadata addresses and subnets that servers may nevertheless have.',
+  }),
+};
+
+export type IngressSettings = SettingsOf<typeof ingressSettings>;

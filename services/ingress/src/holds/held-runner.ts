@@ -1,0 +1,224 @@
+import { bindingText } from '@customhouse/events/call/binding';
+import type { callAborted, callCompleted, callDenied, callFailed, callOutcomeLost } from '@customhouse/events/call/events';
+import type { EventData } from '@customhouse/events/catalogue';
+import type { EventLog, Position } from '@customhouse/event-log/port';
+import { LogRefused, type RecordedEvent } from '@customhouse/event-log/sink';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import type { KeyDirectory } from '@customhouse/identity/key-directory';
+import { timestamp } from '@customhouse/kernel/time';
+import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { KeyDestroyed, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
+import type { JsonRpcError } from '@customhouse/upstream/upstream';
+import { admit } from '../domain/admit.js';
+import { objection, type Standing } from '../domain/recheck.js';
+import { Call } from '../mcp/call.js';
+import { callerOf } from '../mcp/caller.js';
+import type { Outcome } from '../mcp/outcome.js';
+import type { Parts } from '../mcp/parts.js';
+import { deniedReply, outcomeReply, receiptOf, type Receipt } from '../mcp/reply.js';
+import { questionOf, run } from '../mcp/tools-call.js';
+import type { ApprovalState, Ending, Hold } from './hold.js';
+import type { Finisher } from './hold-desk.js';
+import { firstDecisive } from './log-search.js';
+import { readEvent, readHeld, type StoredHold } from './stored-hold.js';
+
+interface Tools {
+  readonly log: EventLog;
+  readonly sealer: Sealer;
+  readonly keys: KeyDirectory;
+  /** The tenant's development profile is on: a call that was made under it may be sent. */
+  readonly development: boolean;
+  now(): number;
+}
+
+type DenialReason = EventData<typeof callDenied>['reason'];
+
+const search_ms = 5_000;
+
+/** Ends held calls that this process was named for: sends them once, or records that they are not sent. */
+export class HeldRunner implements Finisher {
+  constructor(
+    private readonly tools: Tools,
+    private readonly parts: Parts,
+  ) {}
+
+  async finish(hold: Hold, state: ApprovalState): Promise<Ending | 'again' | 'elsewhere'> {
+    const stored = await this.#tryAgain(() => readHeld(this.tools.log, hold.position));
+    if (stored === 'again') return 'again';
+    if (stored === undefined) throw new Error(`the log no longer holds the call of approval ${hold.approval}`);
+    const call = callOf(stored, this.tools.now());
+    if (state.status !== 'dispatching') return this.#deny(call, hold, state, denialOf(state));
+    const opened = await this.#tryAgain(() => this.#openArguments(stored));
+    if (opened === 'again') return 'again';
+    const against = this.#objection(call, stored, state, opened);
+    if (against !== undefined) return this.#deny(call, hold, state, against);
+    return this.#dispatch(call, hold, state);
+  }
+
+  async readEnding(hold: Hold, outcome: Position): Promise<Ending> {
+    const event = await readEvent(this.tools.log, outcome);
+    if (event === undefined)
+      return (id) => outcomeReply(id, hold.call, { kind: 'lost', reason: 'record-gone', message: 'the call has ended, and its record is no longer kept' }, undefined);
+    return this.#endingOf(hold, event);
+  }
+
+  /** A moment's trouble with the log or the keys is no reason to end a call. */
+  async #tryAgain<Value>(attempt: () => Promise<Value>): Promise<Value | 'again'> {
+    try {
+      return await attempt();
+    } catch (error) {
+      this.parts.logger.warn({ error }, 'a held call cannot be ended yet; trying again');
+      return 'again';
+    }
+  }
+
+  /** The stored arguments; undefined when they are not what was recorded, or may no longer be read. */
+  async #openArguments({ data }: StoredHold): Promise<JsonObject | undefined> {
+    try {
+      const text = await this.tools.sealer.open(data.arguments);
+      const value: unknown = JSON.parse(text);
+      return this.tools.sealer.digest(text) === data.arguments.digest && isJsonObject(value) ? value : undefined;
+    } catch (error) {
+      if (error instanceof KeyDestroyed || error instanceof SealBroken || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Fills in what the call needs to be sent, and asks everything again that the approval was given on. */
+  #objection(call: Call, { data }: StoredHold, state: ApprovalState, args: JsonObject | undefined): { readonly reason: DenialReason; readonly message: string } | undefined {
+    const { catalog } = this.parts;
+    call.tool = catalog.tool(data.server, data.tool);
+    if (args !== undefined) Object.assign(call.asked, { arguments: args });
+    call.findings = data.findings;
+    const standing: Standing = {
+      binding: { held: data.approval.binding, approved: state.binding, remade: this.tools.sealer.digest(bindingText(data)) },
+      argumentsIntact: args !== undefined,
+      expires: Date.parse(data.approval.expires),
+      now: this.tools.now(),
+      credential: this.#credential(data.principal.credential),
+      definition: { held: data.definition, served: call.tool?.definition },
+      generation: { held: data.generation, served: call.tool?.generation },
+      effect: admit(questionOf(call, this.parts), this.parts.policy()).effect,
+    };
+    return objection(standing);
+  }
+
+  #credential({ kind, id }: { readonly kind: string; readonly id: string }): Standing['credential'] {
+    if (kind === 'key') return this.tools.keys.standing(id, this.tools.now());
+    // A token outlives no approval: that it was valid when the call was made is what can be known.
+    if (kind === 'jwt') return 'valid';
+    return this.tools.development ? 'valid' : 'revoked';
+  }
+
+  async #deny(call: Call, hold: Hold, state: ApprovalState, { reason, message }: { readonly reason: DenialReason; readonly message: string }): Promise<Ending> {
+    const recorded = await this.parts.recorder.denied(call, { call: call.id, approval: hold.approval, reason, message });
+    const receipt = receiptOf(call.id, recorded, this.parts.sink);
+    return (id) => deniedReply(id, call.id, state.approval, reason, message, receipt);
+  }
+
+  async #dispatch(call: Call, hold: Hold, state: ApprovalState): Promise<Ending | 'again' | 'elsewhere'> {
+    const { recorder, settings } = this.parts;
+    call.due = performance.now() + settings.callTimeout_ms;
+    const deadline = timestamp(this.tools.now() + settings.callTimeout_ms);
+    let dispatched: RecordedEvent;
+    try {
+      dispatched = await recorder.dispatched(call, { call: call.id, approval: hold.approval, binding: state.binding, deadline });
+    } catch (error) {
+      if (error instanceof LogRefused) return 'again';
+      return (id) => outcomeReply(id, call.id, { kind: 'unsent', rule: 'log-unavailable', reason: 'record-indeterminate', message: notSent }, undefined);
+    }
+    if (!(await this.#isFirst(call, hold, state, dispatched))) return 'elsewhere';
+    const key = await recorder.keyOf(call);
+    const [outcome, recorded] = await run(call, key, this.parts);
+    const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);
+    return (id) => outcomeReply(id, call.id, outcome, receipt);
+  }
+
+  /**
+   * Two processes may both have been named, when the first was taken for dead. The log decides: whoever's `call.dispatched` comes first in it sends.
+   * Who cannot find out does not send, and says so.
+   */
+  async #isFirst(call: Call, hold: Hold, state: ApprovalState, dispatched: RecordedEvent): Promise<boolean> {
+    const from = { ...hold.position, offset: state.dispatcher!.searched };
+    try {
+      const first = await firstDecisive(this.tools.log, call.id, from, search_ms);
+      if (first === undefined) throw new Error('the log does not show the dispatch that it acknowledged');
+      return first.id === dispatched.id;
+    } catch (error) {
+      this.parts.logger.error({ error, call: call.id }, 'an approved call is not sent, because the log cannot be searched for another dispatch of it');
+      this.parts.recorder.abandon(call, 'log-unsearchable');
+      return false;
+    }
+  }
+
+  async #endingOf(hold: Hold, event: StoredEvent): Promise<Ending> {
+    const receipt = receiptIn(event, hold.call);
+    if (event.type === 'call.denied') {
+      const { reason, message } = event.data as EventData<typeof callDenied>;
+      return (id) => deniedReply(id, hold.call, hold.approval, reason, message, receipt);
+    }
+    const outcome = await this.#outcomeIn(event);
+    return (id) => outcomeReply(id, hold.call, outcome, receipt);
+  }
+
+  async #outcomeIn(event: StoredEvent): Promise<Outcome> {
+    switch (event.type) {
+      case 'call.completed': {
+        const { result, findings } = event.data as EventData<typeof callCompleted>;
+        const text = await this.#open(result);
+        return text === undefined ? erased : { kind: 'completed', result: JSON.parse(text) as JsonObject, text, findings };
+      }
+      case 'call.failed': {
+        const { reason, message, result } = event.data as EventData<typeof callFailed>;
+        if (result === null) return { kind: 'unsent', rule: 'upstream-unavailable', reason, message };
+        const text = await this.#open(result);
+        return text === undefined ? erased : { kind: 'error', error: JSON.parse(text) as JsonRpcError, text, findings: [] };
+      }
+      case 'call.aborted':
+        return { kind: 'unsent', rule: 'log-unavailable', reason: (event.data as EventData<typeof callAborted>).reason, message: notSent };
+      default:
+        return { kind: 'lost', reason: (event.data as EventData<typeof callOutcomeLost>).reason, message: 'the call was sent, and nobody can know whether it took effect' };
+    }
+  }
+
+  async #open(sealed: Parameters<Sealer['open']>[0]): Promise<string | undefined> {
+    try {
+      return await this.tools.sealer.open(sealed);
+    } catch (error) {
+      if (error instanceof KeyDestroyed) return undefined;
+      throw error;
+    }
+  }
+}
+
+const notSent = 'the approved call was not sent, because its record could not be made; it has to be asked for again';
+const erased: Outcome = { kind: 'lost', reason: 'erased', message: 'the call has ended, and its result was erased' };
+
+/** The stored call, as far as it does not depend on how things stand now. */
+function callOf({ data, traceparent }: StoredHold, now: number): Call {
+  const asked = { requestId: 0, name: data.exposed, arguments: {}, progressToken: undefined, traceparent };
+  const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: null, opened: 0 };
+  const call = new Call(data.call, asked, callerOf(data.principal), session, data.network.address, undefined, now);
+  call.server = data.server;
+  call.toolName = data.tool;
+  call.arguments = data.arguments;
+  call.decision = data.decision;
+  return call;
+}
+
+function denialOf(state: ApprovalState): { readonly reason: DenialReason; readonly message: string } {
+  const by = state.decided_by.length > 0 ? ` by ${state.decided_by.join(', ')}` : '';
+  switch (state.status) {
+    case 'denied':
+      return { reason: 'denied', message: `denied${by}: ${state.reason}` };
+    case 'cancelled':
+      return { reason: 'cancelled', message: `cancelled${by}: ${state.reason}` };
+    default:
+      return { reason: 'expired', message: `nobody decided until ${state.expires}` };
+  }
+}
+
+function receiptIn(event: StoredEvent, call: string): Receipt {
+  const { id, instance, epoch, sequence } = event.envelope;
+  return { call, event: id, instance: instance ?? '', epoch: epoch ?? '', sequence: Number(sequence ?? 0) };
+}

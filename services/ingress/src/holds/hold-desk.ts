@@ -1,0 +1,304 @@
+import type { Logger } from 'pino';
+import { bindingText } from '@customhouse/events/call/binding';
+import type { EventLog, Position } from '@customhouse/event-log/port';
+import type { EventSink } from '@customhouse/event-log/sink';
+import type { StateChange } from '@customhouse/event-log/state-follower';
+import { timestamp } from '@customhouse/kernel/time';
+import { notificationText } from '@customhouse/mcp-wire/messages';
+import { newUlid, randomFromPool } from '@customhouse/sealing/random';
+import type { Sealer } from '@customhouse/sealing/sealer';
+import type { ActiveCalls } from '../mcp/active-calls.js';
+import type { Call } from '../mcp/call.js';
+import { Failure } from '../mcp/failure.js';
+import type { Recorder } from '../mcp/record.js';
+import { pendingReply } from '../mcp/reply.js';
+import { Hold, type ApprovalState, type Ending, type Waiter } from './hold.js';
+import { readHeld, type StoredHold } from './stored-hold.js';
+import { samenessOf } from './sameness.js';
+
+/** What is done with a hold that this process was named for, or whose end is in the log. */
+export interface Finisher {
+  /**
+   * Dispatches or denies it. `again`: nothing is recorded, so it may be begun anew. `elsewhere`: another process decides, and the
+   * approval service will say how it ended.
+   */
+  finish(hold: Hold, state: ApprovalState): Promise<Ending | 'again' | 'elsewhere'>;
+  /** Reads how it ended. */
+  readEnding(hold: Hold, outcome: Position): Promise<Ending>;
+}
+
+export interface HoldDeskOptions {
+  readonly hold_ms: number;
+  readonly holdWithProgress_ms: number;
+  readonly keepAlive_ms: number;
+}
+
+interface Tools {
+  readonly sink: EventSink;
+  readonly log: EventLog;
+  readonly sealer: Sealer;
+  readonly recorder: Recorder;
+  readonly active: ActiveCalls;
+  readonly logger: Logger;
+}
+
+const retry_ms = 500;
+
+/**
+ * Held calls: who waits for them, what the approval service says about them (`customhouse.state.approvals`), and that this process
+ * ends those it is named for. What is here can be read again from the log at any time; losing it loses nothing.
+ */
+export class HoldDesk {
+  finisher!: Finisher;
+  readonly #holds = new Map<string, Hold>();
+  readonly #bySameness = new Map<string, Hold>();
+  /** Holds that are being recorded, so that two identical calls at once make one. */
+  readonly #opening = new Map<string, Promise<Hold>>();
+  /** The latest state of approvals whose held event is still being read. */
+  readonly #reading = new Map<string, ApprovalState>();
+  #closed = false;
+
+  constructor(
+    private readonly tools: Tools,
+    private readonly options: HoldDeskOptions,
+  ) {}
+
+  /** False while held events are being read: an identical call would be taken for a new one. */
+  get ready(): boolean {
+    return this.#reading.size === 0;
+  }
+
+  get size(): number {
+    return this.#holds.size;
+  }
+
+  get waiting(): number {
+    let count = 0;
+    for (const hold of this.#holds.values()) count += hold.waiters.size;
+    return count;
+  }
+
+  /** The hold that this call repeats, if there is one whose outcome nobody has been given yet. */
+  repeated(call: Call): Hold | undefined {
+    if (this.#bySameness.size === 0) return undefined;
+    const hold = this.#bySameness.get(this.#samenessOf(call));
+    return hold === undefined || hold.collected ? undefined : hold;
+  }
+
+  /** Holds a call and keeps its client waiting. Resolves when that wait is over, one way or another. Rejects with Failure when the hold cannot be recorded. */
+  async hold(call: Call): Promise<void> {
+    const sameness = this.#samenessOf(call);
+    let opening = this.#opening.get(sameness);
+    if (opening === undefined) {
+      opening = this.#open(call, sameness).finally(() => this.#opening.delete(sameness));
+      this.#opening.set(sameness, opening);
+    }
+    await this.wait(await opening, call);
+  }
+
+  /** Lets the client of a call wait for a hold. Resolves when it has an answer or has gone. */
+  wait(hold: Hold, call: Call): Promise<void> {
+    const { exchange, asked, session } = call;
+    if (exchange === undefined) return Promise.resolve();
+    const { active } = this.tools;
+    return new Promise((resolve) => {
+      const now = performance.now();
+      const until = now + (asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms);
+      const leave = () => {
+        if (!hold.waiters.delete(waiter)) return;
+        active.unregister(session.id, asked.requestId, cancellable);
+        active.wake();
+        resolve();
+      };
+      const waiter: Waiter = { exchange, requestId: asked.requestId, progressToken: asked.progressToken, until, steps: 0, done: leave };
+      const cancellable = {
+        cancel: () => {
+          exchange.forget();
+          leave();
+        },
+      };
+      hold.waiters.add(waiter);
+      active.rest();
+      active.register(session.id, asked.requestId, cancellable);
+      exchange.stream();
+      exchange.watch({ clientGone: leave });
+      if (this.#closed) this.#answerPending(hold, waiter);
+      else this.#act(hold);
+    });
+  }
+
+  /** A record of `customhouse.state.approvals`. */
+  apply({ key, event }: StateChange): void {
+    if (event === undefined) return this.#forget(key);
+    if (event.foreign !== undefined)
+      return this.tools.logger.error({ approval: key, version: event.version }, 'an approval was published in a version that is not known here; it is left to others');
+    const state = event.data as ApprovalState;
+    const hold = this.#holds.get(key);
+    if (hold !== undefined) {
+      hold.state = state;
+      return this.#act(hold);
+    }
+    const reading = this.#reading.has(key);
+    this.#reading.set(key, state);
+    if (!reading) void this.#read(key, state.held);
+  }
+
+  /** To be called about once a second. */
+  tick(now: number): void {
+    for (const hold of this.#holds.values()) {
+      if (hold.waiters.size === 0) continue;
+      for (const waiter of hold.waiters) this.#keepWaiting(hold, waiter, now);
+    }
+  }
+
+  /** Everybody who waits is told to come back: another process, or this one after its restart, goes on with the same hold. */
+  close(): void {
+    this.#closed = true;
+    for (const hold of this.#holds.values()) for (const waiter of hold.waiters) this.#answerPending(hold, waiter);
+  }
+
+  #samenessOf(call: Call): string {
+    return samenessOf({ principal: call.caller.principal, server: call.server, tool: call.toolName, arguments: call.arguments });
+  }
+
+  async #open(call: Call, sameness: string): Promise<Hold> {
+    const { quorum, expires_s } = call.decision.obligations.approve!;
+    const unbound = { id: newUlid(), nonce: randomFromPool(16).toString('base64url'), expires: timestamp(call.time + expires_s * 1000), quorum };
+    const bound = {
+      call: call.id,
+      principal: call.caller.principal,
+      method: 'tools/call',
+      server: call.server,
+      generation: call.tool!.generation,
+      tool: call.toolName,
+      definition: call.tool!.definition,
+      arguments: call.arguments,
+      decision: call.decision,
+      approval: unbound,
+    };
+    const approval = { ...unbound, binding: this.tools.sealer.digest(bindingText(bound)) };
+    await this.tools.recorder.held(call, approval);
+    const hold = new Hold(approval.id, call.intent!.position, call.id, call.session.id, sameness, approval.expires, call.decision);
+    this.#keep(hold, this.#reading.get(hold.approval));
+    return hold;
+  }
+
+  #keep(hold: Hold, state: ApprovalState | undefined): void {
+    this.#reading.delete(hold.approval);
+    const known = this.#holds.get(hold.approval);
+    if (known !== undefined) return;
+    hold.state = state;
+    this.#holds.set(hold.approval, hold);
+    this.#bySameness.set(hold.sameness, hold);
+    this.#act(hold);
+  }
+
+  #forget(approval: string): void {
+    this.#reading.delete(approval);
+    const hold = this.#holds.get(approval);
+    if (hold === undefined) return;
+    this.#holds.delete(approval);
+    if (this.#bySameness.get(hold.sameness) === hold) this.#bySameness.delete(hold.sameness);
+  }
+
+  /** Learns about a hold that another process recorded, or this one before its restart. */
+  async #read(approval: string, position: Position): Promise<void> {
+    while (!this.#closed && this.#reading.has(approval)) {
+      let stored: StoredHold | undefined;
+      try {
+        stored = await readHeld(this.tools.log, position);
+      } catch (error) {
+        this.tools.logger.warn({ error, approval }, 'a held call cannot be read from the log yet; trying again');
+        await pause();
+        continue;
+      }
+      const state = this.#reading.get(approval);
+      if (stored === undefined) {
+        this.#reading.delete(approval);
+        this.tools.logger.error({ approval, position }, 'the approval names a position that holds no held call; it is left to others');
+      } else if (state !== undefined) {
+        const { data } = stored;
+        this.#keep(new Hold(approval, position, data.call, data.session, samenessOf(data), data.approval.expires, data.decision), state);
+      }
+    }
+  }
+
+  /** Does what is due, given what is known. Safe to call at any time. */
+  #act(hold: Hold): void {
+    const { state } = hold;
+    if (hold.ending !== undefined) return this.#deliver(hold, hold.ending);
+    if (state === undefined || this.#closed) return;
+    if (state.outcome !== null) {
+      // Nobody may ever ask; it is read when somebody does.
+      if (hold.waiters.size > 0) void this.#readEnding(hold, state.outcome);
+      return;
+    }
+    if (!hold.begun && this.#isOurs(state)) void this.#finish(hold, state);
+  }
+
+  #isOurs(state: ApprovalState): boolean {
+    const { dispatcher, status } = state;
+    if (dispatcher === null || status === 'open' || status === 'granted' || status === 'closed') return false;
+    return dispatcher.instance === this.tools.sink.instance && dispatcher.epoch === this.tools.sink.epoch;
+  }
+
+  async #finish(hold: Hold, state: ApprovalState): Promise<void> {
+    hold.begun = true;
+    try {
+      const ending = await this.finisher.finish(hold, state);
+      if (ending === 'elsewhere') return;
+      if (ending !== 'again') {
+        hold.ending = ending;
+        return this.#deliver(hold, ending);
+      }
+      await pause();
+      hold.begun = false;
+      if (this.#holds.has(hold.approval)) this.#act(hold);
+    } catch (error) {
+      // A record that came too late is written later, and the approval service then says where it is.
+      if (error instanceof Failure) return this.tools.logger.warn({ error, approval: hold.approval, call: hold.call }, 'the end of a held call is recorded later');
+      this.tools.logger.error({ error, approval: hold.approval, call: hold.call }, 'a held call could not be ended by a fault of the gateway');
+    }
+  }
+
+  async #readEnding(hold: Hold, outcome: Position): Promise<void> {
+    while (!this.#closed && hold.waiters.size > 0 && hold.ending === undefined) {
+      try {
+        hold.ending = await this.finisher.readEnding(hold, outcome);
+      } catch (error) {
+        this.tools.logger.warn({ error, approval: hold.approval }, 'the outcome of a held call cannot be read from the log yet; trying again');
+        await pause();
+      }
+    }
+    if (hold.ending !== undefined) this.#deliver(hold, hold.ending);
+  }
+
+  #deliver(hold: Hold, ending: Ending): void {
+    for (const waiter of hold.waiters) {
+      const { exchange } = waiter;
+      const text = ending(waiter.requestId);
+      if (text === undefined) exchange.forget();
+      else exchange.answer(text);
+      exchange.onDelivered(() => (hold.collected = true));
+      waiter.done();
+    }
+  }
+
+  #keepWaiting(hold: Hold, waiter: Waiter, now: number): void {
+    if (now >= waiter.until) return this.#answerPending(hold, waiter);
+    const { exchange, progressToken } = waiter;
+    if (progressToken === undefined) return exchange.keepAlive(now, this.options.keepAlive_ms);
+    if (exchange.silence(now) < this.options.keepAlive_ms) return;
+    waiter.steps += 1;
+    exchange.notify(notificationText('notifications/progress', { progressToken, progress: waiter.steps, message: 'waiting for a person to approve the call' }), now);
+  }
+
+  #answerPending(hold: Hold, waiter: Waiter): void {
+    waiter.exchange.answer(pendingReply(waiter.requestId, hold.call, hold.decision, { id: hold.approval, expires: hold.expires }));
+    waiter.done();
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, retry_ms).unref());
+}

@@ -1,0 +1,49 @@
+import type { approvalPublished } from '@customhouse/events/approval/events';
+import type { callHeld } from '@customhouse/events/call/events';
+import type { EventData } from '@customhouse/events/catalogue';
+import type { Position } from '@customhouse/event-log/port';
+import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Exchange } from '../mcp/exchange.js';
+
+export type HeldData = EventData<typeof callHeld>;
+export type ApprovalState = EventData<typeof approvalPublished>;
+
+/** How a held call ended, ready to be told under any request id. Undefined text: there is nothing to tell. */
+export type Ending = (id: RequestId) => string | undefined;
+
+/** A request that waits for a held call. */
+export interface Waiter {
+  readonly exchange: Exchange;
+  readonly requestId: RequestId;
+  readonly progressToken: RequestId | undefined;
+  /** `performance.now()` when it is told to come back later. */
+  readonly until: number;
+  /** Signs of life so far, for progress. */
+  steps: number;
+  /** The waiter has its answer or is gone. */
+  done: () => void;
+}
+
+/** A held call as this process knows it: what waits, who waits, what the approval service says. */
+export class Hold {
+  readonly waiters = new Set<Waiter>();
+  /** What the approval service published last; undefined until it has. */
+  state: ApprovalState | undefined;
+  /** Once the call has ended. */
+  ending: Ending | undefined;
+  /** This process has begun to dispatch or deny it, and does so at most once. */
+  begun = false;
+  /** Its outcome was given to a client, so that the next identical call is a new one. */
+  collected = false;
+
+  constructor(
+    readonly approval: string,
+    /** Where the held event is: the stored copy that will run. */
+    readonly position: Position,
+    readonly call: string,
+    readonly session: string,
+    readonly sameness: string,
+    readonly expires: string,
+    readonly decision: HeldData['decision'],
+  ) {}
+}

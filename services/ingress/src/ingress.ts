@@ -1,0 +1,194 @@
+import type { Registry } from 'prom-client';
+import type { Logger } from 'pino';
+import type { EventLog } from '@customhouse/event-log/port';
+import { followState, type StateChange, type StateFollower } from '@customhouse/event-log/state-follower';
+import { JwtVerifier } from '@customhouse/identity/jwt-verifier';
+import type { KeyDirectory } from '@customhouse/identity/key-directory';
+import { isLoopbackName } from '@customhouse/mcp-wire/headers';
+import { builtInModule } from '@customhouse/policies/built-in';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import type { Sealer } from '@customhouse/sealing/sealer';
+import type { IngressSettings } from './config.js';
+import { HeldRunner } from './holds/held-runner.js';
+import { HoldDesk } from './holds/hold-desk.js';
+import { detectorInspector } from './inspector.js';
+import { IngressMetrics } from './metrics.js';
+import { ActiveCalls } from './mcp/active-calls.js';
+import { developmentCaller } from './mcp/caller.js';
+import { LegacyEra } from './mcp/eras/legacy.js';
+import { Failure } from './mcp/failure.js';
+import { ListStreams } from './mcp/list-streams.js';
+import type { Parts } from './mcp/parts.js';
+import { PauseWatch } from './mcp/pause-watch.js';
+import { Recorder, type OutcomeSink } from './mcp/record.js';
+import { McpServer } from './mcp/server.js';
+import { Sessions } from './mcp/sessions.js';
+import { ToolLists } from './mcp/tool-lists.js';
+import { UnfinishedBusiness } from './mcp/unfinished-business.js';
+import { Catalog } from './state/catalog.js';
+import { FollowedPolicy } from './state/followed-policy.js';
+import { Upstreams } from './upstreams/upstreams.js';
+
+/** What the ingress needs from the process that hosts it. */
+export interface IngressHost {
+  readonly settings: IngressSettings;
+  readonly log: EventLog;
+  readonly sink: OutcomeSink;
+  readonly sealer: Sealer;
+  readonly keys: KeyDirectory;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** The development profile is asked for. It counts on loopback only. */
+  readonly development: boolean;
+  readonly tenant: string;
+}
+
+const topics = { catalog: 'customhouse.state.catalog', policy: 'customhouse.state.policy', approvals: 'customhouse.state.approvals' };
+const tick_ms = 1_000;
+const unfinishedLimit = 1_000;
+const version = '0.1.0';
+
+/** The whole ingress, wired once: followed state, the stages of a call, the endpoint. */
+export class Ingress {
+  readonly #server: McpServer;
+  readonly #catalog = new Catalog();
+  readonly #policy: FollowedPolicy;
+  readonly #holds: HoldDesk;
+  readonly #active: ActiveCalls;
+  readonly #unfinished: UnfinishedBusiness;
+  readonly #upstreams: Upstreams;
+  readonly #pauses = new PauseWatch();
+  readonly #streams: ListStreams;
+  #follower: StateFollower | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(private readonly host: IngressHost) {
+    const { settings, log, sink, sealer, keys, logger } = host;
+    const loopback = isLoopbackName(settings.host);
+    const development = host.development && loopback;
+    this.#active = new ActiveCalls(settings);
+    this.#streams = new ListStreams(settings);
+    this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#streams.changed());
+    this.#unfinished = new UnfinishedBusiness(sink, unfinishedLimit, (problem, error) => logger.warn({ error }, problem));
+    this.#upstreams = new Upstreams(settings, logger);
+    const recorder = new Recorder(sink, sealer, this.#unfinished, settings);
+    this.#holds = new HoldDesk({ sink, log, sealer, recorder, active: this.#active, logger }, settings);
+    const metrics = new IngressMetrics(host.registry, this.#levels());
+    const parts: Parts = {
+      settings,
+      sink,
+      recorder,
+      catalog: this.#catalog,
+      policy: () => this.#inForce(),
+      inspector: detectorInspector(),
+      sender: this.#upstreams,
+      holds: this.#holds,
+      active: this.#active,
+      pauses: this.#pauses,
+      metrics,
+      logger,
+    };
+    this.#holds.finisher = new HeldRunner({ log, sealer, keys, development, now: Date.now }, parts);
+    const sessions = new Sessions(Buffer.from(sealer.digest('customhouse.session-ids.v1'), 'base64url'), settings.sessionTtl_ms);
+    this.#server = new McpServer({
+      settings,
+      limits: {
+        bodyBytes: settings.bodyBytes,
+        json: { depth: settings.jsonDepth, members: settings.jsonKeys },
+        hosts: settings.allowedHosts.length === 0 ? undefined : new Set(settings.allowedHosts.map((name) => name.toLowerCase())),
+        origins: new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase())),
+        loopback,
+      },
+      identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(host.tenant) : undefined, now: Date.now },
+      legacy: new LegacyEra({ parts, sessions, lists: new ToolLists(this.#catalog, settings.pageSize), version, batchMessages: settings.batchMessages, now: Date.now }),
+      sessions,
+      streams: this.#streams,
+      isServer: (name) => this.#catalog.server(name) !== undefined,
+      metrics,
+      logger,
+    });
+  }
+
+  /** `http://127.0.0.1:8400/mcp`, once it listens. */
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** Follows its state and listens. Calls are refused until the state is there. Rejects with CannotListen. */
+  async start(): Promise<void> {
+    const { log, logger, development, settings } = this.host;
+    this.#follower = followState({
+      log,
+      topics: Object.values(topics),
+      onChange: (change) => this.#apply(change),
+      onProblem: (problem, error) => logger.warn({ error }, problem),
+    });
+    await this.#server.listen();
+    this.#ticker = setInterval(() => this.#tick(performance.now()), tick_ms);
+    if (development && !isLoopbackName(settings.host))
+      logger.warn(`the development profile is asked for but does not count, because the MCP endpoint listens on ${settings.host}, which others can reach`);
+    logger.info(`MCP is served at ${this.url}`);
+  }
+
+  /** Throws with the reason when calls would be refused. */
+  checkReady(): void {
+    this.#mustBeCurrent();
+    if (this.#policy.current === undefined) throw new Error(this.#policy.problem);
+    if (!this.#holds.ready) throw new Error('held calls are still being read from the log');
+  }
+
+  /** Takes no more calls, gives those in flight their time, and writes down how they ended. */
+  async stop(): Promise<void> {
+    const { drain_ms } = this.host.settings;
+    this.#server.stopListening();
+    this.#holds.close();
+    await this.#active.drain(drain_ms);
+    clearInterval(this.#ticker);
+    await this.#unfinished.close(2_000);
+    this.#server.close();
+    await this.#upstreams.close();
+    this.#pauses.close();
+    await this.#follower?.close();
+  }
+
+  #apply(change: StateChange): void {
+    if (change.topic === topics.policy) return this.#policy.apply(change);
+    if (change.topic === topics.approvals) return this.#holds.apply(change);
+    this.#catalog.apply(change);
+    this.#streams.changed();
+  }
+
+  #inForce(): Policy {
+    this.#mustBeCurrent();
+    const policy = this.#policy.current;
+    if (policy === undefined) throw new Failure('not-ready', this.#policy.problem ?? 'there is no policy in force');
+    return policy;
+  }
+
+  #mustBeCurrent(): void {
+    const follower = this.#follower;
+    if (follower === undefined || !follower.ready) throw new Failure('not-ready', 'the gateway is starting: catalogue and policy are still being read');
+    if (follower.staleness_ms > this.host.settings.staleness_ms)
+      throw new Failure(
+        'state-stale',
+        `catalogue, policy and approvals could not be followed for ${Math.round(follower.staleness_ms / 1000)} s, so calls are refused until they can`,
+      );
+  }
+
+  #tick(now: number): void {
+    this.#holds.tick(now);
+    this.#upstreams.sweep(now);
+    this.#upstreams.reconcile((name) => this.#catalog.server(name));
+  }
+
+  #levels(): ConstructorParameters<typeof IngressMetrics>[1] {
+    return {
+      calls: () => this.#active.size,
+      waiting: () => this.#holds.waiting,
+      holds: () => this.#holds.size,
+      streams: () => this.#streams.size,
+      unrecorded: () => this.#unfinished.size,
+      staleness_s: () => (this.#follower === undefined || !this.#follower.ready ? -1 : this.#follower.staleness_ms / 1000),
+    };
+  }
+}

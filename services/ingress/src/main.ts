@@ -1,0 +1,4 @@
+import { main } from '@customhouse/nest/main';
+import { ingressService } from './service.js';
+
+await main(ingressService);

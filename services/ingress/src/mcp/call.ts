@@ -1,0 +1,79 @@
+import type { EventData } from '@customhouse/events/catalogue';
+import type { callAdmitted } from '@customhouse/events/call/events';
+import type { Sealed } from '@customhouse/events/envelope';
+import type { Finding } from '@customhouse/events/finding/finding';
+import type { RecordedEvent } from '@customhouse/event-log/sink';
+import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Decision } from '@customhouse/policy-contract/decision';
+import type { ServedTool } from '../state/catalog.js';
+import type { Caller } from './caller.js';
+import type { Exchange } from './exchange.js';
+import type { Session } from './sessions.js';
+
+/** Where a call is in its life. Only forward. */
+export type Phase = 'deciding' | 'queued' | 'sent' | 'ended';
+
+/** What the client asked for, once it is known to be a well-formed `tools/call`. */
+export interface Asked {
+  readonly requestId: RequestId;
+  /** The name as the client wrote it. */
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly progressToken: RequestId | undefined;
+  readonly traceparent: string | undefined;
+}
+
+/** One `tools/call` on its way through the stages. Each stage fills in what it is responsible for. */
+export class Call {
+  phase: Phase = 'deciding';
+  /** Set by resolve; undefined when no such tool is served. */
+  tool: ServedTool | undefined;
+  server = '';
+  /** The tool's own name at its server. */
+  toolName = '';
+  /** RFC 8785 form of the arguments: what is sealed. */
+  argumentsText = '';
+  arguments!: Sealed;
+  findings: readonly Finding[] = [];
+  decision!: Decision;
+  intent: RecordedEvent | undefined;
+  /** Its records are written but not awaited. */
+  relaxed = false;
+  /** `performance.now()` of when the server must have answered. */
+  due = 0;
+  /** The client has cancelled, or went away before anything was sent. */
+  cancelled = false;
+  /** Made when the call is sent: aborts it at the server. */
+  abort: AbortController | undefined;
+
+  constructor(
+    /** ULID. */
+    readonly id: string,
+    readonly asked: Asked,
+    readonly caller: Caller,
+    readonly session: Session,
+    readonly address: string,
+    /** Who waits for the answer. A call that runs after its client has gone has nobody. */
+    readonly exchange: Exchange | undefined,
+    /** Unix milliseconds. */
+    readonly time: number,
+  ) {}
+
+  /**
+   * The connection of its client ended. In the legacy era that is no cancellation, says the specification, so a call that was sent
+   * goes on, and its outcome is recorded; one that was not sent yet would have an effect that nobody hears of.
+   */
+  clientGone(): void {
+    if (this.phase !== 'sent') this.cancel();
+  }
+
+  /** Gives the call up: it is not sent any more, or cancelled at its server. */
+  cancel(): void {
+    if (this.phase === 'ended') return;
+    this.cancelled = true;
+    this.abort?.abort();
+  }
+}
+
+/** What all three events that record an intent have in common. */
+export type Intent = Omit<EventData<typeof callAdmitted>, 'deadline'>;

@@ -1,0 +1,32 @@
+import { canonicalise } from '@customhouse/kernel/canonical';
+import type { Finding } from '@customhouse/events/finding/finding';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { JsonRpcError } from '@customhouse/upstream/upstream';
+import type { Outcome } from './outcome.js';
+import type { Dispatched } from './dispatch.js';
+
+/** What looks into texts: libs/detectors. */
+export interface Inspector {
+  inspectArguments(value: JsonObject): readonly Finding[];
+  /** Findings, and the value as it may be passed on: the same object where nothing had to be taken out. */
+  inspectResult<Value extends JsonObject>(value: Value): { readonly value: Value; readonly findings: readonly Finding[] };
+}
+
+/**
+ * What a server answered, after the detectors have seen it: credentials are not in it any more. An answer that cannot be recorded
+ * (numbers beyond what JavaScript holds, nesting without end) is not passed on either, though the call took place.
+ */
+export function inspect(dispatched: Dispatched, inspector: Inspector): Outcome {
+  if ('kind' in dispatched) return dispatched as Outcome;
+  try {
+    if ('result' in dispatched) {
+      const { value, findings } = inspector.inspectResult(dispatched.result);
+      return { kind: 'completed', result: value, text: canonicalise(value), findings };
+    }
+    const { value, findings } = inspector.inspectResult<JsonRpcError>(dispatched.error);
+    return { kind: 'error', error: value, text: canonicalise(value), findings };
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    return { kind: 'lost', reason: 'unrecordable-answer', message: `the server answered, but with something that cannot be recorded: ${error.message}` };
+  }
+}

@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import type { EventSink } from '@customhouse/event-log/sink';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import type { IngressSettings } from '../config.js';
+import type { HoldDesk } from '../holds/hold-desk.js';
+import type { IngressMetrics } from '../metrics.js';
+import type { Catalog } from '../state/catalog.js';
+import type { ActiveCalls } from './active-calls.js';
+import type { Sender } from './dispatch.js';
+import type { Inspector } from './inspect.js';
+import type { PauseWatch } from './pause-watch.js';
+import type { Recorder } from './record.js';
+
+/** What the stages work with: made once at start (ingress.ts), the same for every call. */
+export interface Parts {
+  readonly settings: IngressSettings;
+  readonly sink: EventSink;
+  readonly recorder: Recorder;
+  readonly catalog: Catalog;
+  /** The policy version in force. Throws Failure while there is none, or what is followed is too old. */
+  policy(): Policy;
+  readonly inspector: Inspector;
+  readonly sender: Sender;
+  readonly holds: HoldDesk;
+  readonly active: ActiveCalls;
+  readonly pauses: PauseWatch;
+  readonly metrics: IngressMetrics;
+  readonly logger: Logger;
+}

@@ -1,0 +1,195 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { acceptedBy, sessionHeader } from '@customhouse/mcp-wire/headers';
+import { errorText } from '@customhouse/mcp-wire/messages';
+import type { IngressSettings } from '../config.js';
+import type { IngressMetrics } from '../metrics.js';
+import { acceptHead, acceptPost, parseBody, receiveBody, type AcceptLimits } from './accept.js';
+import type { Caller } from './caller.js';
+import type { LegacyEra } from './eras/legacy.js';
+import { Exchange } from './exchange.js';
+import { Failure, HttpFailure } from './failure.js';
+import { identify, type Identification } from './identify.js';
+import type { ListStreams } from './list-streams.js';
+import type { Sessions } from './sessions.js';
+
+export interface ServerTools {
+  readonly settings: IngressSettings;
+  readonly limits: AcceptLimits;
+  readonly identification: Identification;
+  readonly legacy: LegacyEra;
+  readonly sessions: Sessions;
+  readonly streams: ListStreams;
+  /** Whether a server of this name is registered: its pass-through endpoint exists then. */
+  isServer(name: string): boolean;
+  readonly metrics: IngressMetrics;
+  readonly logger: Logger;
+}
+
+/** The address is taken, or not ours. The message says which setting to change. */
+export class CannotListen extends Error {
+  override readonly name = 'CannotListen';
+}
+
+const passThrough = /^\/servers\/([a-z0-9-]{1,32})\/mcp$/;
+/** How often exchanges that take long are looked at: one timer for all. */
+const tick_ms = 1_000;
+
+/** The MCP endpoint: plain `node:http`, with the stages of a call behind it. */
+export class McpServer {
+  readonly #server: Server;
+  /** Exchanges whose answer is on its way, in the order they came. */
+  readonly #exchanges = new Set<Exchange>();
+  readonly #ticker: NodeJS.Timeout;
+  #url = '';
+
+  constructor(private readonly tools: ServerTools) {
+    const { settings } = tools;
+    this.#server = createServer(
+      {
+        maxHeaderSize: settings.headerBytes,
+        headersTimeout: settings.headerTimeout_ms,
+        requestTimeout: settings.bodyTimeout_ms,
+        keepAliveTimeout: settings.idleTimeout_ms,
+        connectionsCheckingInterval: Math.min(1_000, settings.headerTimeout_ms),
+        noDelay: true,
+      },
+      (request, response) => void this.#handle(request, response),
+    );
+    this.#server.maxConnections = settings.connections;
+    this.#server.on('drop', () => tools.metrics.connectionsRefused.inc());
+    this.#ticker = setInterval(() => this.#tick(performance.now()), tick_ms);
+    this.#ticker.unref();
+  }
+
+  /** `http://127.0.0.1:8400/mcp`, once it listens. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Rejects with CannotListen. */
+  async listen(): Promise<void> {
+    const { host, port } = this.tools.settings;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)));
+      this.#server.listen(port, host, () => resolve());
+    });
+    this.#server.on('error', (error) => this.tools.logger.error({ error }, 'the MCP endpoint failed'));
+    const address = this.#server.address() as AddressInfo;
+    this.#url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}/mcp`;
+  }
+
+  /** Takes no new connections; requests on open ones are still served. */
+  stopListening(): void {
+    this.#server.close();
+    this.tools.streams.close();
+  }
+
+  /** Ends what is left. */
+  close(): void {
+    clearInterval(this.#ticker);
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#serve(request, response);
+    } catch (error) {
+      this.#refuse(request, response, error);
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const server = this.#endpoint(request.url ?? '');
+    acceptHead(request, this.tools.limits);
+    const known = identify(request, this.tools.identification);
+    const caller = known instanceof Promise ? await known : known;
+    switch (request.method) {
+      case 'POST':
+        return this.#post(request, response, caller, server);
+      case 'GET':
+        return this.#get(request, response, caller, server);
+      case 'DELETE':
+        return this.#delete(request, response, caller, server);
+      default:
+        throw new HttpFailure(405, 'method-not-allowed', 'this endpoint takes POST, GET and DELETE', { allow: 'POST, GET, DELETE' });
+    }
+  }
+
+  /** The server of a pass-through endpoint, null for `/mcp`. A query says nothing here, and no token is ever read from one. */
+  #endpoint(url: string): string | null {
+    const query = url.indexOf('?');
+    const path = query < 0 ? url : url.slice(0, query);
+    if (path === '/mcp') return null;
+    const name = passThrough.exec(path)?.[1];
+    if (name !== undefined && this.tools.isServer(name)) return name;
+    throw new HttpFailure(404, 'unknown-path', name === undefined ? 'MCP is served at /mcp and /servers/NAME/mcp' : `there is no server "${name}"`);
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): Promise<void> {
+    const { limits } = this.tools;
+    const accepts = acceptPost(request, limits);
+    const message = parseBody(await receiveBody(request, limits), limits);
+    const exchange = new Exchange(request, response, accepts, performance.now());
+    this.#exchanges.add(exchange);
+    response.once('close', () => this.#exchanges.delete(exchange));
+    this.tools.legacy.post(message, { exchange, caller, server, address: addressOf(request) });
+  }
+
+  #get(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): void {
+    if (!acceptedBy(request.headers.accept).stream) throw new HttpFailure(406, 'not-acceptable', 'this is a stream: accept text/event-stream');
+    this.tools.legacy.session(request.headers[sessionHeader], caller, server);
+    this.tools.streams.open(response, caller);
+  }
+
+  #delete(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): void {
+    this.tools.sessions.end(this.tools.legacy.session(request.headers[sessionHeader], caller, server));
+    response.writeHead(204).end();
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const failure = error instanceof HttpFailure ? error : this.#fault(error);
+    this.tools.metrics.failures.inc({ rule: failure.rule });
+    if (response.headersSent || response.destroyed) return void response.destroy();
+    const text = errorText(null, failure.rule, failure.message);
+    const headers: Record<string, string> = { 'content-type': 'application/json', ...failure.headers };
+    // What is left of a body that was not read would have to be read to use the connection again.
+    if (!request.complete) headers['connection'] = 'close';
+    response.writeHead(failure.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text);
+  }
+
+  #fault(error: unknown): HttpFailure {
+    if (error instanceof Failure) return new HttpFailure(500, error.rule, error.message);
+    this.tools.logger.error({ error }, 'a request failed by a fault of the gateway');
+    return new HttpFailure(500, 'internal-error', 'the gateway failed; its log says why');
+  }
+
+  #tick(now: number): void {
+    const { streamAfter_ms, keepAlive_ms } = this.tools.settings;
+    for (const exchange of this.#exchanges) {
+      // In the order they came: the rest is younger.
+      if (now - exchange.started < streamAfter_ms) break;
+      exchange.keepAlive(now, keepAlive_ms);
+    }
+    this.tools.streams.tick(now);
+  }
+}
+
+function addressOf(request: IncomingMessage): string {
+  const address = request.socket.remoteAddress ?? '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): CannotListen {
+  if (error.code === 'EADDRINUSE')
+    return new CannotListen(
+      `the MCP endpoint cannot listen: port ${port} on ${host} is in use. End what uses it, or set CUSTOMHOUSE_INGRESS_PORT to another port (0 takes any free one).`,
+    );
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new CannotListen(`the MCP endpoint cannot listen: this machine has no address ${host}. Set CUSTOMHOUSE_INGRESS_HOST to one that it has.`);
+  if (error.code === 'EACCES')
+    return new CannotListen(`the MCP endpoint cannot listen on port ${port}: the system does not let this user. Set CUSTOMHOUSE_INGRESS_PORT to 1024 or above.`);
+  return new CannotListen(`the MCP endpoint cannot listen on ${host}:${port}: ${error.message}`);
+}

@@ -1,0 +1,115 @@
+import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto';
+import { RecentMap } from '@customhouse/identity/recent-map';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { revisionOf } from '@customhouse/mcp-wire/revisions';
+import type { Caller } from './caller.js';
+
+/** What an MCP session is: agreed once by `initialize`, the same in every replica. */
+export interface Session {
+  /** ULID. All events of a session share a partition of the log by it. */
+  readonly id: string;
+  readonly protocol: string;
+  readonly client: { readonly name: string; readonly version: string } | null;
+  readonly capabilities: JsonObject;
+  /** The server of a pass-through endpoint; null for `/mcp`. A session counts at its own endpoint only. */
+  readonly server: string | null;
+  /** Unix milliseconds. */
+  readonly opened: number;
+}
+
+/** What the session id holds; short names, because it travels with every request. */
+interface Sealed {
+  readonly s: string;
+  readonly v: string;
+  readonly n: readonly [string, string] | null;
+  readonly k: JsonObject;
+  readonly e: string | null;
+  readonly t: number;
+  /** Digest of who opened it. */
+  readonly p: string;
+}
+
+interface Opened {
+  readonly session: Session;
+  readonly who: string;
+}
+
+const format = 1;
+const nonceBytes = 12;
+const tagBytes = 16;
+/** Opened sessions that are remembered: decrypting costs more than a lookup. */
+const remembered = 10_000;
+const endedRemembered = 10_000;
+
+/**
+ * Sessions without a memory: the id is the session, encrypted and authenticated, so any replica serves it and a restart forgets
+ * none. Only an end (DELETE) is remembered, by the replica that was told, until the session's time is over anyway.
+ */
+export class Sessions {
+  readonly #opened = new RecentMap<string, Opened>(remembered);
+  readonly #ended = new RecentMap<string, true>(endedRemembered);
+
+  /** `key`: 32 bytes, the same in every replica of an installation. */
+  constructor(
+    private readonly key: Uint8Array,
+    private readonly ttl_ms: number,
+  ) {}
+
+  /** The id for a new session of this caller. */
+  seal(session: Session, caller: Caller): string {
+    const sealed: Sealed = {
+      s: session.id,
+      v: session.protocol,
+      n: session.client && [session.client.name, session.client.version],
+      k: session.capabilities,
+      e: session.server,
+      t: session.opened,
+      p: digestOf(caller.who),
+    };
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv('aes-256-gcm', this.key, nonce).setAAD(Buffer.from([format]));
+    const text = Buffer.concat([cipher.update(JSON.stringify(sealed), 'utf8'), cipher.final()]);
+    return Buffer.concat([Buffer.from([format]), nonce, text, cipher.getAuthTag()]).toString('base64url');
+  }
+
+  /** The session behind an id, for the caller that opened it at this endpoint. Undefined for every other id: unknown, forged, ended, too old, somebody else's. */
+  open(id: string, caller: Caller, server: string | null, now: number): Session | undefined {
+    let opened = this.#opened.get(id);
+    if (opened === undefined) {
+      opened = this.#decrypt(id);
+      if (opened === undefined) return undefined;
+      if (opened.who === digestOf(caller.who)) opened = { session: opened.session, who: caller.who };
+      else return undefined;
+      this.#opened.set(id, opened);
+    }
+    const { session } = opened;
+    if (opened.who !== caller.who || session.server !== server || now - session.opened > this.ttl_ms || this.#ended.get(session.id)) return undefined;
+    return session;
+  }
+
+  end(session: Session): void {
+    this.#ended.set(session.id, true);
+  }
+
+  #decrypt(id: string): Opened | undefined {
+    const bytes = Buffer.from(id, 'base64url');
+    if (bytes.length < 1 + nonceBytes + tagBytes || bytes[0] !== format) return undefined;
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(1, 1 + nonceBytes), { authTagLength: tagBytes }).setAAD(bytes.subarray(0, 1));
+      decipher.setAuthTag(bytes.subarray(bytes.length - tagBytes));
+      const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes, bytes.length - tagBytes)), decipher.final()]).toString('utf8');
+      const sealed = JSON.parse(text) as Sealed;
+      // A version that was withdrawn since.
+      if (revisionOf(sealed.v) === undefined) return undefined;
+      const client = sealed.n && { name: sealed.n[0], version: sealed.n[1] };
+      return { session: { id: sealed.s, protocol: sealed.v, client, capabilities: sealed.k, server: sealed.e, opened: sealed.t }, who: sealed.p };
+    } catch {
+      // Not ours, or altered: the same to the caller as unknown.
+      return undefined;
+    }
+  }
+}
+
+function digestOf(who: string): string {
+  return hash('sha256', who, 'base64url');
+}
