@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApprovals } from './commands/approvals.js';
+import { addAudit } from './commands/audit.js';
 import { addCall } from './commands/call.js';
 import { addCompletion } from './commands/completion.js';
 import { addConnect } from './commands/connect.js';
@@ -21,6 +22,7 @@ export function buildProgram(runtime: Runtime): Command {
   addGlobalOptions(program);
   addCall(program, runtime);
   addApprovals(program, runtime);
+  addAudit(program, runtime);
   addConnect(program, runtime);
   addCompletion(program, runtime);
   program.addHelpText('after', () => `\nExit codes:\n${exitTable()}`);

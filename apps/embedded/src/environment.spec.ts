@@ -19,7 +19,7 @@ describe('the settings of the embedded mode', () => {
     expect(settings).toEqual({
       CUSTOMHOUSE_INSTANCE: expect.stringMatching(/^embedded-[a-z0-9]{8}$/),
       CUSTOMHOUSE_DEVELOPMENT: 'true',
-      CUSTOMHOUSE_SPOOL_DIR: join(data, 'spool'),
+      CUSTOMHOUSE_SPOOL_PATH: join(data, 'spool'),
       CUSTOMHOUSE_SEALING_KEY_FILE: join(data, 'sealing-key'),
       CUSTOMHOUSE_BOOTSTRAP_KEY_FILE: join(data, 'operator-key'),
       CUSTOMHOUSE_DATABASE_URL: local,

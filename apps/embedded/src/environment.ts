@@ -35,7 +35,7 @@ export function settingsOf(data: string, environment: Environment, addresses: Ad
   const own: Record<string, string> = {
     CUSTOMHOUSE_INSTANCE: keptText(files.instance, () => `embedded-${randomSecret('').replaceAll(/[_-]/g, '').slice(0, 8).toLowerCase()}`),
     CUSTOMHOUSE_DEVELOPMENT: String(isLoopback(addresses.host)),
-    CUSTOMHOUSE_SPOOL_DIR: files.spool,
+    CUSTOMHOUSE_SPOOL_PATH: files.spool,
   };
   if (!names(environment, 'CUSTOMHOUSE_SEALING_KEY_FILE')) own['CUSTOMHOUSE_SEALING_KEY_FILE'] = files.sealingKey;
   if (databaseUrl !== undefined) own['CUSTOMHOUSE_DATABASE_URL'] = databaseUrl;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { approvalRoutes, ApprovalStatus, type Approval, type ApprovalDetail } from '@customhouse/http-contract/approval';
+import { checkedUlid } from '../ids.js';
 import { addPageOptions, readPages, showPage, type PageOptions } from '../pages.js';
 import { CliProblem, type Exit } from '../problem.js';
 import { withExamples, type Runtime } from '../runtime.js';
@@ -96,7 +97,7 @@ async function listApprovals(session: Session, options: Filters & PageOptions): 
 }
 
 async function showApproval(session: Session, _options: object, id: string): Promise<void> {
-  const detail = await session.api('approval').request(approvalRoutes.show, { params: { approval: checkedId(id) } });
+  const detail = await session.api('approval').request(approvalRoutes.show, { params: { approval: checkedUlid(id, 'a request', 'customhouse approvals list') } });
   session.terminal.result(detail, () => describeApproval(detail));
 }
 
@@ -107,7 +108,7 @@ interface VoteOptions {
 
 async function vote(session: Session, verdict: 'approve' | 'deny', { reason, binding }: VoteOptions, id: string): Promise<Exit | void> {
   const api = session.api('approval');
-  const params = { approval: checkedId(id) };
+  const params = { approval: checkedUlid(id, 'a request', 'customhouse approvals list') };
   // What is approved is what was read here, not what the request may have become between two looks.
   const read = binding ?? (await api.request(approvalRoutes.show, { params })).binding;
   const after = await api.request(approvalRoutes.vote, { params, body: { verdict, reason, binding: read } });
@@ -122,7 +123,9 @@ function sentence(approval: Approval, verdict: 'approve' | 'deny'): string {
 }
 
 async function cancel(session: Session, options: { readonly reason: string }, id: string): Promise<void> {
-  const after = await session.api('approval').request(approvalRoutes.cancel, { params: { approval: checkedId(id) }, body: { reason: options.reason } });
+  const after = await session
+    .api('approval')
+    .request(approvalRoutes.cancel, { params: { approval: checkedUlid(id, 'a request', 'customhouse approvals list') }, body: { reason: options.reason } });
   session.terminal.result(after, () => `Withdrawn: ${after.approval}\n`);
 }
 
@@ -168,11 +171,4 @@ function describeApproval(detail: ApprovalDetail): string {
   ]);
   const warning = detail.complete ? '' : '\nNot everything could be shown; what is missing is named above.\n';
   return `${facts}\n${visibleBlock(detail.rendering).trimEnd()}\n${warning}`;
-}
-
-function checkedId(id: string): string {
-  const upper = id.toUpperCase();
-  if (!/^[0-9A-HJKMNP-TV-Z]{26}$/.test(upper))
-    throw new CliProblem('usage', `"${id}" is not the id of a request`, { hint: 'It has 26 letters and digits; "customhouse approvals list" shows them.' });
-  return upper;
 }

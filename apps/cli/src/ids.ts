@@ -1,0 +1,8 @@
+import { CliProblem } from './problem.js';
+
+/** An id as the gateway writes it. People may type it in lower case. */
+export function checkedUlid(text: string, what: string, lister: string): string {
+  const id = text.toUpperCase();
+  if (!/^[0-9A-HJKMNP-TV-Z]{26}$/.test(id)) throw new CliProblem('usage', `"${text}" is not the id of ${what}`, { hint: `It has 26 letters and digits; "${lister}" shows them.` });
+  return id;
+}
