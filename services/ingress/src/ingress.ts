@@ -114,6 +114,15 @@ export class Ingress {
     return this.#server.url;
   }
 
+  /** Digest of the policy in force. */
+  get policyDigest(): string | undefined {
+    return this.#policy.current?.version.digest;
+  }
+
+  knowsTool(server: string, tool: string): boolean {
+    return this.#catalog.tool(server, tool) !== undefined;
+  }
+
   /** Follows its state and listens. Calls are refused until the state is there. Rejects with CannotListen. */
   async start(): Promise<void> {
     const { log, logger, development, settings } = this.host;

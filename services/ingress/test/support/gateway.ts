@@ -1,0 +1,237 @@
+import { hash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { approvalPublished } from '@customhouse/events/approval/events';
+import type { EventData } from '@customhouse/events/catalogue';
+import { policyPublished } from '@customhouse/events/policy/events';
+import { catalogServerPublished, catalogToolPublished, directoryKeyPublished, type ApiKey, type ToolLabel, type Transport } from '@customhouse/events/registry/events';
+import { decode } from '@customhouse/event-log/decode';
+import { EventWriter } from '@customhouse/event-log/event-writer';
+import type { EventLog } from '@customhouse/event-log/port';
+import { Spool } from '@customhouse/event-log/spool/spool';
+import { followState } from '@customhouse/event-log/state-follower';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import { FollowedKeyDirectory } from '@customhouse/identity/followed-key-directory';
+import { generateKey } from '@customhouse/identity/api-key';
+import { definitionText } from '@customhouse/mcp-wire/definition';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { RuleSet } from '@customhouse/policy-contract/rules';
+import { builtInModule } from '@customhouse/policies/built-in';
+import { makeVersion } from '@customhouse/policies/version';
+import { KeyEncryptionKey } from '@customhouse/sealing/key-encryption-key';
+import { createSealer, type FollowingSealer } from '@customhouse/sealing/node-sealer';
+import { loadSettings } from '@customhouse/settings/settings';
+import { HttpClient } from '@customhouse/upstream/http-client';
+import { openUpstream } from '@customhouse/upstream/open-upstream';
+import { ingressSettings } from '../../src/config.js';
+import { Ingress } from '../../src/ingress.js';
+import { testLog } from './log.js';
+
+export interface GatewayOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly rules?: RuleSet['rules'];
+  readonly development?: boolean;
+  /** Stands between the gateway and the log. */
+  readonly wrapLog?: (log: EventLog) => EventLog;
+  readonly spool?: boolean;
+}
+
+export const allowEverything: RuleSet['rules'] = [{ id: 'allow-everything', effect: 'allow', reason: 'a test', tools: ['*/*'] }];
+
+/** An ingress on a real log of its own, with the state that other services would publish. */
+export class Gateway {
+  readonly #closers: (() => Promise<unknown> | unknown)[] = [];
+  readonly environment: Readonly<Record<string, string>>;
+  ingress!: Ingress;
+  log!: EventLog;
+  writer!: EventWriter;
+  sealer!: FollowingSealer;
+  keys!: FollowedKeyDirectory;
+  readonly registry = new Registry();
+  readonly logLines: JsonObject[] = [];
+  #policyNumber = 0;
+  #secret = randomBytes(32);
+
+  private constructor(private readonly options: GatewayOptions) {
+    this.environment = { CUSTOMHOUSE_INGRESS_PORT: '0', ...options.environment };
+  }
+
+  static async start(options: GatewayOptions = {}): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    await gateway.#open();
+    await gateway.activate(options.rules ?? allowEverything);
+    return gateway;
+  }
+
+  get url(): string {
+    return this.ingress.url;
+  }
+
+  async #open(): Promise<void> {
+    const engine = await testLog();
+    this.#closers.push(() => engine.close());
+    this.log = this.options.wrapLog?.(engine) ?? engine;
+    await this.#startProcess(`ingress-${randomBytes(4).toString('hex')}`);
+  }
+
+  /** What one process has: writer, keys, sealer, ingress. */
+  async #startProcess(instance: string): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'customhouse-ingress-'));
+    const spool = this.options.spool ? await Spool.open({ folder, max_bytes: 10_000_000 }) : undefined;
+    this.writer = new EventWriter({ log: this.log, service: 'ingress', instance, heartbeat_ms: 500, spool });
+    await this.writer.start();
+    this.keys = new FollowedKeyDirectory();
+    const kek = new KeyEncryptionKey(this.#secret);
+    this.sealer = createSealer({
+      kek,
+      sink: this.writer,
+      catchUp: async () => {
+        const { records } = await this.log.readState('customhouse.state.keys');
+        for (const record of records) this.sealer.apply(record.key, decode(record).data);
+      },
+    });
+    const followed = followState({
+      log: this.log,
+      topics: ['customhouse.state.directory', 'customhouse.state.keys'],
+      onChange: ({ topic, key, event }) => {
+        if (topic === 'customhouse.state.directory') this.keys.apply(key, (event?.data ?? null) as ApiKey | null);
+        else this.sealer.apply(key, event?.data ?? null);
+      },
+      onReady: () => this.keys.markReady(),
+    });
+    const lines = { write: (line: string) => void this.logLines.push(JSON.parse(line) as JsonObject) };
+    const settings = loadSettings(ingressSettings, this.environment, () => '');
+    this.ingress = new Ingress({
+      settings,
+      log: this.log,
+      sink: this.writer,
+      sealer: this.sealer,
+      keys: this.keys,
+      logger: pino({ level: 'debug' }, lines),
+      registry: this.registry,
+      development: this.options.development ?? true,
+      tenant: 'default',
+    });
+    await this.ingress.start();
+    this.#closers.push(
+      () => rm(folder, { recursive: true, force: true }),
+      () => spool?.close(),
+      () => this.writer.close(),
+      () => followed.close(),
+    );
+  }
+
+  /** Puts rules in force and waits until they are. */
+  async activate(rules: RuleSet['rules']): Promise<void> {
+    const version = makeVersion({ number: (this.#policyNumber += 1), module: builtInModule().digest, rules: { version: 1, rules }, note: '' });
+    await this.writer.append({ declaration: policyPublished, subject: 'policy', key: 'active', data: version });
+    await eventually(() => {
+      this.ingress.checkReady();
+      return this.ingress.policyDigest === version.digest;
+    });
+  }
+
+  /** Registers a server and the tools that it has, all served. */
+  async addServer(name: string, transport: Transport, labels: ToolLabel[] = [], generation = 1): Promise<void> {
+    const http = new HttpClient();
+    const upstream = await openUpstream(transport, { clientInfo: { name: 'test', version: '1' }, http });
+    const answer = await upstream.call({ method: 'tools/list', params: {} }, { timeout_ms: 10_000, max_bytes: 10_000_000 });
+    const tools = ('result' in answer ? answer.result['tools'] : []) as JsonObject[];
+    await this.publishServer(name, transport, generation, upstream.initialized);
+    await upstream.close();
+    await http.close();
+    for (const [order, definition] of tools.entries()) await this.publishTool(name, definition as { name: string }, order, labels);
+    await eventually(() => this.ingress.knowsTool(name, String(tools.at(-1)!['name'])));
+  }
+
+  async publishServer(name: string, transport: Transport, generation = 1, discovered: JsonObject | null = null, enabled = true): Promise<void> {
+    const server = { name, generation, transport, enabled };
+    await this.writer.append({
+      declaration: catalogServerPublished,
+      subject: `server-${name}`,
+      key: `server/${name}`,
+      data: { server, reachable: true, protocol: '2025-11-25', discovered },
+    });
+  }
+
+  async publishTool(server: string, definition: JsonObject & { name: string }, order = 0, labels: ToolLabel[] = [], status: 'served' | 'quarantined' = 'served'): Promise<void> {
+    const data = { server, tool: definition.name, digest: hash('sha256', definitionText(definition), 'base64url'), definition, labels, status, order };
+    await this.writer.append({ declaration: catalogToolPublished, subject: `server-${server}`, key: `tool/${server}/${definition.name}`, data });
+  }
+
+  /** An API key that is known to the ingress. */
+  async issueKey(changes: Partial<ApiKey> = {}): Promise<string> {
+    const { id, hash: keyHash, presented } = generateKey();
+    const key: ApiKey = {
+      id,
+      hash: keyHash,
+      tenant: 'default',
+      agent: 'robot',
+      person: 'ada@example.com',
+      groups: [],
+      roles: ['agent'],
+      created: '2026-01-01T00:00:00.000Z',
+      expires: null,
+      revoked: false,
+      ...changes,
+    };
+    await this.writer.append({ declaration: directoryKeyPublished, subject: `key-${id}`, key: `key/${id}`, data: key });
+    await eventually(() => this.keys.standing(id, 0) !== 'unknown');
+    return presented;
+  }
+
+  async revoke(presented: string): Promise<void> {
+    const verdict = this.keys.authenticate(presented, 0);
+    if (!verdict.ok) throw new Error(`the key is ${verdict.problem} already`);
+    await this.writer.append({ declaration: directoryKeyPublished, subject: 'key', key: `key/${verdict.key.id}`, data: { ...verdict.key, revoked: true } });
+    await eventually(() => this.keys.standing(verdict.key.id, 0) === 'revoked');
+  }
+
+  async publishApproval(data: EventData<typeof approvalPublished>): Promise<void> {
+    await this.writer.append({ declaration: approvalPublished, subject: `approval-${data.approval}`, key: data.approval, data });
+  }
+
+  /** All events about calls that are in the log now, in the order of their partitions. */
+  async events(): Promise<StoredEvent[]> {
+    const topic = 'customhouse.calls';
+    const events: StoredEvent[] = [];
+    const signal = AbortSignal.timeout(10_000);
+    for await (const batch of this.log.follow({ topics: [topic], from: new Map(), signal, idle_ms: 20 })) {
+      events.push(...batch.records.map((record) => decode(record)));
+      if (batch.atEnd) return events;
+    }
+    throw new Error('the log could not be read');
+  }
+
+  /** Stops the process in order and starts another one on the same log, with another name. */
+  async restart(): Promise<void> {
+    await this.ingress.stop();
+    for (const close of this.#closers.splice(1).toReversed()) await close();
+    this.registry.clear();
+    await this.#startProcess(`ingress-${randomBytes(4).toString('hex')}`);
+    await eventually(() => this.ingress.checkReady());
+  }
+
+  async close(): Promise<void> {
+    await this.ingress.stop();
+    for (const close of this.#closers.splice(0).toReversed()) await close();
+  }
+}
+
+/** Waits until the condition holds, or throws what it last threw. */
+export async function eventually(condition: () => boolean | void | Promise<boolean | void>, timeout_ms = 10_000): Promise<void> {
+  const end = performance.now() + timeout_ms;
+  for (;;) {
+    let problem: unknown = new Error('the condition did not come true');
+    try {
+      if ((await condition()) !== false) return;
+    } catch (error) {
+      problem = error;
+    }
+    if (performance.now() > end) throw problem;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
