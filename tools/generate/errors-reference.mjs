@@ -49,7 +49,8 @@ export async function problems() {
 function jsonRpcRows() {
   const source = readFileSync(join(root, 'libs/mcp-wire/src/errors.ts'), 'utf8');
   return Object.entries(errorCodes).map(([rule, code]) => {
-    const meaning = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\s*'?${rule}'?:`).exec(source)?.[1] ?? '';
+    const meaning = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\s*'?${rule}'?:`).exec(source)?.[1];
+    if (!meaning) throw new Error(`libs/mcp-wire/src/errors.ts does not say what ${rule} means`);
     return `| \`${rule}\` | ${code} | ${cell(meaning.replaceAll(/^\s*\*?\s?/gm, '').trim())} |`;
   });
 }

@@ -5,21 +5,38 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { cell, notice, root } from './root.mjs';
 
-/** Where settings are declared, from the root. The process-wide ones come first. */
-const places = ['libs', 'services', 'apps'];
+/** Where settings are declared, in the order of the page. */
+const titles = {
+  'libs/nest': 'Every process',
+  'libs/event-log': 'The log',
+  'services/ingress': 'Ingress',
+  'services/policy': 'Policy',
+  'services/scanner': 'Scanner',
+  'services/registry': 'Registry',
+  'services/approval': 'Approval',
+  'services/audit': 'Audit',
+  'apps/embedded': 'Embedded mode',
+  'apps/cli': 'Command line',
+};
 const files = ['config.js', 'settings.js'];
 
-/** Settings by the package that declares them. */
+/** Settings by the package that declares them. A package that is not listed above is an error, and not left out. */
 export async function declaredSettings() {
   const found = new Map();
-  for (const place of places) {
-    for (const name of readdirSync(join(root, place)).sort()) {
-      const settings = (await Promise.all(files.map((file) => settingsIn(join(root, place, name, 'dist', file))))).flat();
-      if (settings.length > 0) found.set(`${place}/${name}`, settings);
-    }
+  for (const place of packages()) {
+    const settings = (await Promise.all(files.map((file) => settingsIn(join(root, place, 'dist', file))))).flat();
+    if (settings.length === 0) continue;
+    if (!(place in titles)) throw new Error(`${place} declares settings: give it a title in tools/generate/settings-reference.mjs`);
+    found.set(place, settings);
   }
   refuseRepetition(found);
   return found;
+}
+
+function packages() {
+  const all = ['libs', 'services', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`));
+  const order = Object.keys(titles);
+  return all.sort((a, b) => order.indexOf(a) - order.indexOf(b));
 }
 
 async function settingsIn(file) {
@@ -57,11 +74,9 @@ function row(setting) {
 
 export async function settingsReference() {
   const sections = [...(await declaredSettings())].map(([place, settings]) =>
-    [`## ${titles[place] ?? place}`, '', '| variable | default | meaning |', '|---|---|---|', ...settings.map(row), ''].join('\n'),
+    [`## ${titles[place]}`, '', '| variable | default | meaning |', '|---|---|---|', ...settings.map(row), ''].join('\n'),
   );
   const intro =
     'Settings are environment variables. All are read and checked at start, and every fault is reported at once. Times are in milliseconds, sizes in bytes, unless the name says otherwise.';
   return new Map([['docs/reference/settings.md', [notice, '', '# Settings', '', intro, '', ...sections].join('\n')]]);
 }
-
-const titles = { 'libs/nest': 'Every process', 'libs/event-log': 'The log' };
