@@ -1,5 +1,6 @@
 import type { dispatcherNamed, requestCancelled, requestClosed, requestDenied, requestExpired, requestGranted, requestOpened, voteCast } from '@customhouse/events/approval/events';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
+import { unixMilliseconds } from '@customhouse/kernel/time';
 import { samePerson } from './person.js';
 
 /** Milliseconds in this file are Unix milliseconds of the database's clock. */
@@ -182,7 +183,7 @@ function name(command: Extract<Command, { do: 'name' }>, state: KnownRequest): r
 export function evolve(state: Request, event: RequestEvent): Request {
   if (event.type === 'approval.request.opened') {
     const { expires } = event.data;
-    return { status: 'open', opened: event.data, expires_ms: Date.parse(expires), votes: [], decided_by: [], decision: null, dispatcher: null, attempts: 0, terminal: null };
+    return { status: 'open', opened: event.data, expires_ms: unixMilliseconds(expires), votes: [], decided_by: [], decision: null, dispatcher: null, attempts: 0, terminal: null };
   }
   if (state.status === 'none') throw new Error(`the stream of an approval request begins with ${event.type}`);
   switch (event.type) {
