@@ -1,13 +1,13 @@
-// Compiles policies/rego to WebAssembly with OPA, and proves that the committed module is what the source compiles to.
+// Compiles Rego to WebAssembly with OPA, and proves that the committed modules are what their sources compile to.
 //
-//   node tools/policy-bundle.mjs           compile, write policies/compiled/default.wasm and default.json
+//   node tools/policy-bundle.mjs           compile, write the modules and beside each a record of what it was made of
 //   node tools/policy-bundle.mjs --check   compare; with OPA at hand also check, format, test and rebuild
 //
 // OPA is `opa` of exactly the version below in PATH, or its Docker image. Without either, --check still compares the digests that were
 // recorded: a source that was changed and not compiled, or a module that was changed by hand, is found everywhere.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,67 +15,79 @@ import { gunzipSync } from 'node:zlib';
 
 const version = '1.22.2';
 const image = `openpolicyagent/opa:${version}-static`;
-const entrypoints = ['customhouse/decision', 'customhouse/visible', 'customhouse/reads'];
-const policies = join(dirname(fileURLToPath(import.meta.url)), '..', 'policies');
-const wasmFile = join(policies, 'compiled', 'default.wasm');
-const recordFile = join(policies, 'compiled', 'default.json');
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const modules = [
+  { source: 'policies/rego', compiled: 'policies/compiled/default', entrypoints: ['customhouse/decision', 'customhouse/visible', 'customhouse/reads'] },
+  { source: 'libs/policy-engine/test/echo-module', compiled: 'libs/policy-engine/test/echo-module/echo', entrypoints: ['customhouse/decision'] },
+];
 
 const sha256 = (content) => createHash('sha256').update(content).digest('hex');
 
 /** Everything that decides what comes out: the compiler, the entry points, the files. */
-function sourceDigest() {
-  const files = readdirSync(join(policies, 'rego')).filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego'));
-  const parts = files.sort().map((name) => [name, sha256(readFileSync(join(policies, 'rego', name)))]);
+function sourceDigest({ source, entrypoints }) {
+  const files = readdirSync(join(root, source)).filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego'));
+  const parts = files.sort().map((name) => [name, sha256(readFileSync(join(root, source, name)))]);
   return sha256(JSON.stringify({ version, entrypoints, parts }));
 }
 
-function record(wasm) {
-  return { opa: version, entrypoints, source: sourceDigest(), module: sha256(wasm), bytes: wasm.length };
+function record(module, wasm) {
+  return { opa: version, entrypoints: module.entrypoints, source: sourceDigest(module), module: sha256(wasm), bytes: wasm.length };
 }
 
-/** `(arguments) => { status, output }`, in the folder policies/; `fetch` copies a file that the command wrote. Undefined without OPA. */
+/**
+ * A function that runs OPA in the folder of a module, where its Rego lies in `rego/`: `(source, arguments, wantsBundle)` gives
+ * `{ status, output, bundle }`. Undefined without OPA.
+ */
 function findOpa() {
   const local = spawnSync('opa', ['version'], { encoding: 'utf8' });
   if (local.status === 0 && local.stdout.includes(`Version: ${version}\n`)) return localOpa;
   const pull = process.env.CI ? [] : ['--pull', 'never'];
   const probe = spawnSync('docker', ['run', '--rm', ...pull, image, 'version'], { encoding: 'utf8', timeout: 120_000 });
   if (probe.status === 0) return dockerOpa;
-  if (process.env.CI && spawnSync('docker', ['version'], { timeout: 20_000 }).status === 0) throw new Error(`Docker answers, but ${image} cannot be run: ${probe.stderr}`);
+  const engine = spawnSync('docker', ['version'], { encoding: 'utf8', timeout: 20_000 });
+  if (process.env.CI && engine.status === 0) throw new Error(`Docker answers, but ${image} cannot be run: ${probe.stderr}`);
   return undefined;
 }
 
-function localOpa(args, written) {
+/** The names of files end up in the module, so it is always compiled from a folder that is called rego, with nothing else in it. */
+function stage(source) {
   const folder = mkdtempSync(join(tmpdir(), 'customhouse-policy-'));
+  cpSync(join(root, source), join(folder, 'rego'), { recursive: true, filter: (path) => path === join(root, source) || path.endsWith('.rego') });
+  return folder;
+}
+
+function localOpa(source, args, wantsBundle) {
+  const folder = stage(source);
   try {
-    const output = written ? [...args, '-o', join(folder, 'bundle.tar.gz')] : args;
-    const run = spawnSync('opa', output, { cwd: policies, encoding: 'utf8' });
-    return { status: run.status, output: run.stdout + run.stderr, file: written && run.status === 0 ? readFileSync(join(folder, 'bundle.tar.gz')) : undefined };
+    const run = spawnSync('opa', wantsBundle ? [...args, '-o', 'bundle.tar.gz'] : args, { cwd: folder, encoding: 'utf8' });
+    const bundle = wantsBundle && run.status === 0 ? readFileSync(join(folder, 'bundle.tar.gz')) : undefined;
+    return { status: run.status, output: run.stdout + run.stderr, bundle };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** Files are copied rather than mounted, so that a Docker engine on another machine serves as well. */
-function dockerOpa(args, written) {
-  const folder = mkdtempSync(join(tmpdir(), 'customhouse-policy-'));
-  const output = written ? [...args, '-o', '/policies/bundle.tar.gz'] : args;
-  const container = execFileSync('docker', ['create', '--user', '0', '--workdir', '/policies', image, ...output], { encoding: 'utf8' }).trim();
+function dockerOpa(source, args, wantsBundle) {
+  const folder = stage(source);
+  const command = wantsBundle ? [...args, '-o', '/work/bundle.tar.gz'] : args;
+  const container = execFileSync('docker', ['create', '--user', '0', '--workdir', '/work', image, ...command], { encoding: 'utf8' }).trim();
   try {
-    execFileSync('docker', ['cp', '-q', join(policies, 'rego'), `${container}:/policies/rego`]);
+    execFileSync('docker', ['cp', '-q', join(folder, 'rego'), `${container}:/work/rego`]);
     const run = spawnSync('docker', ['start', '--attach', container], { encoding: 'utf8' });
-    if (!written || run.status !== 0) return { status: run.status, output: run.stdout + run.stderr };
-    execFileSync('docker', ['cp', '-q', `${container}:/policies/bundle.tar.gz`, join(folder, 'bundle.tar.gz')]);
-    return { status: 0, output: run.stdout + run.stderr, file: readFileSync(join(folder, 'bundle.tar.gz')) };
+    const made = wantsBundle && run.status === 0;
+    if (made) execFileSync('docker', ['cp', '-q', `${container}:/work/bundle.tar.gz`, join(folder, 'bundle.tar.gz')]);
+    return { status: run.status, output: run.stdout + run.stderr, bundle: made ? readFileSync(join(folder, 'bundle.tar.gz')) : undefined };
   } finally {
     spawnSync('docker', ['rm', '--force', container]);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function compile(opa) {
-  const build = opa(['build', '--target', 'wasm', '--ignore', '*_test.rego', ...entrypoints.flatMap((name) => ['--entrypoint', name]), 'rego'], true);
-  if (build.status !== 0) throw new Error(`opa build failed:\n${build.output}`);
-  return fromTar(gunzipSync(build.file), '/policy.wasm');
+function compile(opa, { source, entrypoints }) {
+  const build = opa(source, ['build', '--target', 'wasm', '--ignore', '*_test.rego', ...entrypoints.flatMap((name) => ['--entrypoint', name]), 'rego'], true);
+  if (build.status !== 0) throw new Error(`opa build of ${source} failed:\n${build.output}`);
+  return fromTar(gunzipSync(build.bundle), '/policy.wasm');
 }
 
 /** One file out of a tar archive: headers of 512 bytes, name first, size in octal at 124, contents padded to 512. */
@@ -89,44 +101,49 @@ function fromTar(archive, wanted) {
   throw new Error(`the bundle has no ${wanted}`);
 }
 
-function check() {
-  const problems = [];
-  const committed = readFileSync(wasmFile);
-  const recorded = JSON.parse(readFileSync(recordFile, 'utf8'));
-  const expected = record(committed);
-  for (const name of Object.keys(expected)) {
-    if (JSON.stringify(recorded[name]) !== JSON.stringify(expected[name]))
-      problems.push(`policies/compiled/default.json says ${name} ${JSON.stringify(recorded[name])}, and it is ${JSON.stringify(expected[name])}`);
-  }
-  const opa = findOpa();
-  if (!opa) return { problems, how: `recorded digests only: there is no OPA ${version} here` };
-  for (const args of [
-    ['check', '--strict', 'rego'],
-    ['fmt', '--fail', '--list', 'rego'],
-    ['test', '--coverage', '--threshold', '100', 'rego'],
-  ]) {
-    const run = opa(args);
-    if (run.status !== 0) problems.push(`opa ${args.join(' ')} failed:\n${run.output}`);
-  }
-  if (!compile(opa).equals(committed)) problems.push('policies/compiled/default.wasm is not what policies/rego compiles to');
-  return { problems, how: `rebuilt with OPA ${version}` };
+/** What was recorded when the module was compiled is what is there now. Needs no OPA. */
+function recordProblems(module, wasm) {
+  const recorded = JSON.parse(readFileSync(join(root, `${module.compiled}.json`), 'utf8'));
+  const present = record(module, wasm);
+  const different = Object.keys(present).filter((name) => JSON.stringify(recorded[name]) !== JSON.stringify(present[name]));
+  return different.map((name) => `${module.compiled}.json says ${name} ${JSON.stringify(recorded[name])}, and it is ${JSON.stringify(present[name])}`);
 }
 
-if (process.argv.includes('--check')) {
-  const { problems, how } = check();
-  if (problems.length > 0) {
-    console.error(`The compiled policy does not match its source (${how}):\n${problems.map((problem) => `  ${problem}`).join('\n')}\nRun: node tools/policy-bundle.mjs`);
-    process.exit(1);
-  }
-  console.log(`The compiled policy matches its source (${how}).`);
-} else {
+function compilerProblems(opa, module, wasm) {
+  const tests = readdirSync(join(root, module.source)).some((name) => name.endsWith('_test.rego'));
+  const commands = [['check', '--strict', 'rego'], ['fmt', '--fail', '--list', 'rego'], ...(tests ? [['test', '--coverage', '--threshold', '100', 'rego']] : [])];
+  const runs = commands.map((args) => ({ args, ...opa(module.source, args) }));
+  const problems = runs.filter((run) => run.status !== 0).map((run) => `opa ${run.args.join(' ')} failed for ${module.source}:\n${run.output}`);
+  if (!compile(opa, module).equals(wasm)) problems.push(`${module.compiled}.wasm is not what ${module.source} compiles to`);
+  return problems;
+}
+
+function check() {
+  const opa = findOpa();
+  const how = opa ? `rebuilt with OPA ${version}` : `recorded digests only: there is no OPA ${version} here`;
+  const problems = modules.flatMap((module) => {
+    const wasm = readFileSync(join(root, `${module.compiled}.wasm`));
+    return [...recordProblems(module, wasm), ...(opa ? compilerProblems(opa, module, wasm) : [])];
+  });
+  if (problems.length === 0) return console.log(`The compiled policies match their sources (${how}).`);
+  console.error(`The compiled policies do not match their sources (${how}):\n${problems.map((problem) => `  ${problem}`).join('\n')}\nRun: node tools/policy-bundle.mjs`);
+  process.exitCode = 1;
+}
+
+function build() {
   const opa = findOpa();
   if (!opa) {
     console.error(`OPA ${version} is needed: put \`opa\` in PATH, or have Docker with the image ${image}.`);
-    process.exit(1);
+    process.exitCode = 1;
+    return;
   }
-  const wasm = compile(opa);
-  writeFileSync(wasmFile, wasm);
-  writeFileSync(recordFile, `${JSON.stringify(record(wasm), null, 2)}\n`);
-  console.log(`Wrote policies/compiled/default.wasm: ${wasm.length} bytes, ${sha256(wasm)}.`);
+  for (const module of modules) {
+    const wasm = compile(opa, module);
+    writeFileSync(join(root, `${module.compiled}.wasm`), wasm);
+    writeFileSync(join(root, `${module.compiled}.json`), `${JSON.stringify(record(module, wasm), null, 2)}\n`);
+    console.log(`Wrote ${module.compiled}.wasm: ${wasm.length} bytes, ${sha256(wasm)}.`);
+  }
 }
+
+if (process.argv.includes('--check')) check();
+else build();

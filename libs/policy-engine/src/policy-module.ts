@@ -18,6 +18,7 @@ const startPages = 16;
  */
 export class PolicyModule {
   #loaded: LoadedPolicy | undefined;
+  readonly #entrypoints: ReadonlySet<string>;
   #reloading: Promise<void> | undefined;
 
   private constructor(
@@ -28,6 +29,7 @@ export class PolicyModule {
     loaded: LoadedPolicy,
   ) {
     this.#loaded = loaded;
+    this.#entrypoints = new Set(Object.keys(loaded.entrypoints as object));
   }
 
   /** Rejects with PolicyUnusable. */
@@ -36,11 +38,12 @@ export class PolicyModule {
   }
 
   has(entrypoint: string): boolean {
-    return this.#loaded !== undefined && Object.hasOwn(this.#loaded.entrypoints, entrypoint);
+    return this.#entrypoints.has(entrypoint);
   }
 
   /** The value of one entry point. Throws EvaluationFailed, also while the instance is being made again. */
   evaluate(entrypoint: string, input: object): unknown {
+    if (!this.has(entrypoint)) throw new EvaluationFailed(`the module has no entry point ${entrypoint}`);
     if (!this.#loaded) {
       this.#reload();
       throw new EvaluationFailed('the module is being loaded again after a failure');

@@ -21,20 +21,20 @@ export interface Policy {
 export interface PolicyOptions {
   /** Told of every evaluation that failed. The decision was a refusal. */
   readonly onError?: (error: Error) => void;
-  /** Characters in all selected arguments together; a call with more is refused. Default 262,144. */
+  /** Characters in all selected arguments together; a call with more is refused. Default 65,536. */
   readonly argument_characters?: number;
   /** Decisions and verdicts on visibility that are remembered. Default 10,000 each. */
   readonly remembered_decisions?: number;
   /** Tools whose rules are remembered. Default 20,000. */
   readonly remembered_tools?: number;
-  /** Memory that the module may use, in pages of 64 KiB. Default 2,048 (128 MiB). */
+  /** Memory that the module may use, in pages of 64 KiB. Default 1,024 (64 MiB). */
   readonly memory_pages?: number;
 }
 
 /** Makes a version ready: rules into an index, rules into the module. Rejects with PolicyUnusable; takes milliseconds, and is done once per version. */
 export async function compilePolicy(version: PolicyVersion, wasm: Uint8Array, options: PolicyOptions = {}): Promise<Policy> {
   const rules = inOrder(version.rules);
-  const module = await PolicyModule.load(wasm, { rules: rules.map(compileRule) }, options.memory_pages ?? 2048);
+  const module = await PolicyModule.load(wasm, { rules: rules.map(compileRule) }, options.memory_pages ?? 1024);
   if (!module.has('customhouse/decision')) throw new PolicyUnusable('the policy module has no entry point customhouse/decision');
   return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), readsOf(module), options);
 }
@@ -70,7 +70,7 @@ class CompiledPolicy implements Policy {
   ) {
     this.#decisions = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#visible = new BoundedMap(options.remembered_decisions ?? 10_000);
-    this.#argumentCharacters = options.argument_characters ?? 262_144;
+    this.#argumentCharacters = options.argument_characters ?? 65_536;
     this.#stamp = Object.freeze({ number: version.number, digest: version.digest });
   }
 
