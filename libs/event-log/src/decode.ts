@@ -38,7 +38,7 @@ export function decode(record: StoredRecord): StoredEvent {
 function decodeNow(record: StoredRecord): StoredEvent {
   if (record.value === null) throw new UndecodableRecord(record, 'has no value');
   const envelope = parse(record, record.value);
-  const base = { id: envelope.id, envelope, key: record.key, position: record.position, bytes: record.value };
+  const base = { id: envelope.id, envelope, key: record.key, position: record.position, appended: record.appended, bytes: record.value };
   const wire = lookUp(envelope.type);
   if (wire === undefined) return { ...base, type: envelope.type, version: 0, data: envelope.data, foreign: 'unknown-type' };
   try {

@@ -12,6 +12,8 @@ export interface StoredEvent<Data = unknown> {
   readonly data: Data;
   readonly key: string;
   readonly position: Position;
+  /** When the log accepted it: Unix milliseconds, by the engine's clock. */
+  readonly appended: number;
   /** The canonical bytes, as stored. Their SHA-256 is the event's hash. */
   readonly bytes: Uint8Array;
   /**
