@@ -109,7 +109,7 @@ export class MemoryLog implements EventLog, TopicAdmin {
 
   private declare(topics: readonly TopicDeclaration[]): string[] {
     for (const topic of topics) if (!this.declared.has(topic.name)) this.declared.set(topic.name, topic);
-    this.topics.replace(this.declared);
+    this.topics.add(this.declared);
     return topics
       .filter((topic) => this.declared.get(topic.name)!.partitions !== topic.partitions)
       .map((topic) => `topic ${topic.name}: partitions is ${this.declared.get(topic.name)!.partitions}, and ${topic.partitions} was asked for`);

@@ -18,10 +18,10 @@ export class UnknownTopic extends Error {
 
 /** The topics of an engine, as it last described them. */
 export class TopicTable {
-  private topics: ReadonlyMap<string, KnownTopic> = new Map();
+  private readonly topics = new Map<string, KnownTopic>();
 
-  replace(topics: ReadonlyMap<string, KnownTopic>): void {
-    this.topics = topics;
+  add(topics: Iterable<readonly [string, KnownTopic]>): void {
+    for (const [name, topic] of topics) this.topics.set(name, topic);
   }
 
   has(topic: string): boolean {

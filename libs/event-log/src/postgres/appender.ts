@@ -1,3 +1,4 @@
+import { messageOf, within } from '../deadline.js';
 import type { AppendResult, LogRecord } from '../port.js';
 import { partitionKey } from '../port.js';
 import type { TopicTable } from '../topic-table.js';
@@ -64,7 +65,7 @@ export class Appender {
 
     const request = pack(batch, results, this.topics);
     try {
-      const stored = await within(left, () => this.send(connection, request));
+      const stored = await within(left, this.send(connection, request));
       return this.answer(batch, results, request, stored, connection);
     } catch (error) {
       if (certainlyNotCommitted(error))
@@ -140,22 +141,4 @@ function pack(batch: readonly LogRecord[], results: readonly (AppendResult | und
     return { share: name, nth, partition };
   });
   return { partitions: [...shares.values()], records: JSON.stringify(records), payload: Buffer.concat(values, at), places };
-}
-
-/** Rejects when the time is up; the work goes on, and its late failure is nobody's any more. */
-async function within<T>(timeout_ms: number, work: () => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(timeout_ms)} ms`)), timeout_ms);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
 }

@@ -46,7 +46,7 @@ export class PostgresLog implements EventLog, TopicAdmin {
     try {
       await log.withConnection(async ({ client }) => {
         await installSchema(client);
-        log.topics.replace(await loadTopics(client));
+        log.topics.add(await loadTopics(client));
       });
     } catch (error) {
       await log.close();
@@ -60,7 +60,7 @@ export class PostgresLog implements EventLog, TopicAdmin {
   async createTopics(topics: readonly TopicDeclaration[]): Promise<readonly string[]> {
     return this.withConnection(async ({ client }) => {
       const differences = await createTopics(client, topics);
-      this.topics.replace(await loadTopics(client));
+      this.topics.add(await loadTopics(client));
       return differences;
     });
   }
@@ -144,7 +144,7 @@ export class PostgresLog implements EventLog, TopicAdmin {
   }
 
   private async refreshTopics(): Promise<void> {
-    this.topics.replace(await loadTopics(this.pool));
+    this.topics.add(await loadTopics(this.pool));
   }
 
   private runMaintenance(): void {
