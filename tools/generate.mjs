@@ -12,15 +12,16 @@ const owned = ['contracts/published', 'docs/reference'];
 /** All generated files: path from the root, and text. Builds first, because the generators read what was built. */
 export async function generated() {
   await buildAll();
-  const [{ asyncApi }, { jsonSchemas }, { openApis }, { settingsReference }, { eventsReference }, { errorsReference }] = await Promise.all([
+  const [{ asyncApi }, { jsonSchemas }, { policySchemas }, { openApis }, { settingsReference }, { eventsReference }, { errorsReference }] = await Promise.all([
     import('./generate/asyncapi.mjs'),
     import('./generate/jsonschema.mjs'),
+    import('./generate/policy-schemas.mjs'),
     import('./generate/openapi.mjs'),
     import('./generate/settings-reference.mjs'),
     import('./generate/events-reference.mjs'),
     import('./generate/errors-reference.mjs'),
   ]);
-  const parts = await Promise.all([asyncApi(), jsonSchemas(), openApis(), settingsReference(), eventsReference(), errorsReference()]);
+  const parts = await Promise.all([asyncApi(), jsonSchemas(), policySchemas(), openApis(), settingsReference(), eventsReference(), errorsReference()]);
   return new Map(parts.flatMap((part) => [...part]).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

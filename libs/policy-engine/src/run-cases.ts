@@ -1,0 +1,50 @@
+import type { PolicyCase } from '@customhouse/policy-contract/cases';
+import type { Decision, Effect } from '@customhouse/policy-contract/decision';
+import { explanation } from './explanation.js';
+import type { Policy } from './policy.js';
+import { selectArguments } from './select-arguments.js';
+
+/** A case that did not come out as it must. */
+export interface FailedCase {
+  readonly name: string;
+  /** One sentence for each difference. */
+  readonly differences: readonly string[];
+}
+
+/** The event that records a decision. */
+export const recordedAs: Readonly<Record<Effect, 'call.admitted' | 'call.refused' | 'call.held'>> = { allow: 'call.admitted', refuse: 'call.refused', hold: 'call.held' };
+
+/** Runs all cases, and answers those that fail. */
+export function runCases(policy: Policy, cases: readonly PolicyCase[]): readonly FailedCase[] {
+  return cases.map((asked) => ({ name: asked.name, differences: differencesOf(asked, decisionOn(asked, policy)) })).filter((result) => result.differences.length > 0);
+}
+
+function decisionOn({ call }: PolicyCase, policy: Policy): Decision {
+  return policy.decide({
+    principal: { tenant: 'default', agent: call.agent, person: call.person, groups: call.groups, credential: 'key' },
+    client: null,
+    network: { address: '127.0.0.1' },
+    session: 'case',
+    time: 0,
+    method: 'tools/call',
+    server: call.server,
+    tool: call.tool,
+    labels: call.labels,
+    arguments: selectArguments(policy.argumentsNeeded(call.server, call.tool), call.arguments),
+    findings: call.findings,
+  });
+}
+
+function differencesOf({ decision: must, audit }: PolicyCase, decision: Decision): string[] {
+  const fired = decision.rules.map((rule) => rule.id);
+  const { approve } = decision.obligations;
+  const pairs: [string, unknown, unknown][] = [
+    ['the effect', must.effect, decision.effect],
+    ['the rules', must.rules, fired],
+  ];
+  if (must.approve) pairs.push(['the approval', [must.approve.quorum, must.approve.expires_s], approve && [approve.quorum, approve.expires_s]]);
+  if (audit) pairs.push(['the event', audit.event, recordedAs[decision.effect]], ['the reason', audit.reason, explanation(decision)]);
+  return pairs
+    .filter(([, expected, actual]) => JSON.stringify(expected) !== JSON.stringify(actual))
+    .map(([what, expected, actual]) => `${what} must be ${JSON.stringify(expected)}, and is ${JSON.stringify(actual)}`);
+}
