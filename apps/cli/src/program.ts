@@ -4,6 +4,7 @@ import { addAudit } from './commands/audit.js';
 import { addCall } from './commands/call.js';
 import { addCompletion } from './commands/completion.js';
 import { addConnect } from './commands/connect.js';
+import { addDoctor } from './commands/doctor.js';
 import { addGlobalOptions } from './options.js';
 import { exits } from './problem.js';
 import type { Runtime } from './runtime.js';
@@ -24,6 +25,7 @@ export function buildProgram(runtime: Runtime): Command {
   addApprovals(program, runtime);
   addAudit(program, runtime);
   addConnect(program, runtime);
+  addDoctor(program, runtime);
   addCompletion(program, runtime);
   program.addHelpText('after', () => `\nExit codes:\n${exitTable()}`);
   return program;
