@@ -103,7 +103,8 @@ export class HoldDesk {
     const { active } = this.tools;
     return new Promise((resolve) => {
       const now = performance.now();
-      const until = now + (asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms);
+      const limit = asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms;
+      const until = now + Math.min(limit, asked.wait_ms ?? limit);
       const leave = () => {
         if (!hold.waiters.delete(waiter)) return;
         active.unregister(session.id, asked.requestId, cancellable);

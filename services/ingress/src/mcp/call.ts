@@ -20,6 +20,8 @@ export interface Asked {
   readonly name: string;
   readonly arguments: JsonObject;
   readonly progressToken: RequestId | undefined;
+  /** How long the caller wants to wait for a person at most, where it said so (`_meta["customhouse/wait_ms"]`). The gateway's own limits count too. */
+  readonly wait_ms?: number | undefined;
   readonly traceparent: string | undefined;
 }
 
