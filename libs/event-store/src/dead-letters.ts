@@ -1,6 +1,7 @@
 import type { LogRecord, StoredRecord } from '@customhouse/event-log/port';
 import { Outbox, outboxEntryLimit_bytes } from './outbox.js';
 import type { Tx } from './sql.js';
+import { storableText } from './storable-text.js';
 
 const outbox = new Outbox();
 
@@ -20,10 +21,10 @@ export async function keepDeadLetter(tx: Tx, group: string, record: StoredRecord
     topic,
     partition,
     offset,
-    storable(record.key),
+    storableText(record.key),
     record.value === null ? null : Buffer.from(record.value),
-    storable(JSON.stringify(record.headers)),
-    storable(reason),
+    storableText(JSON.stringify(record.headers)),
+    storableText(reason),
   ]);
   await outbox.publishRaw(tx, [deadLetter(group, record, reason)]);
 }
@@ -33,7 +34,7 @@ function deadLetter(group: string, record: StoredRecord, reason: string): LogRec
   const large = (record.value?.length ?? 0) > outboxEntryLimit_bytes;
   return {
     topic: deadLetterTopicName(topic, group),
-    key: storable(record.key),
+    key: storableText(record.key),
     // What is too large to be sent again is in the table.
     value: large ? null : record.value,
     headers: {
@@ -44,9 +45,4 @@ function deadLetter(group: string, record: StoredRecord, reason: string): LogRec
       'customhouse-dead-reason': reason.slice(0, 1_000),
     },
   };
-}
-
-/** PostgreSQL's text holds no NUL and no lone surrogate. */
-function storable(text: string): string {
-  return text.replaceAll('\0', '\ufffd').toWellFormed();
 }

@@ -7,7 +7,8 @@ export type FailureKind =
   /** Doing it again would fail again. */
   | 'lasting';
 
-const conflicts = new Set(['40001', '40P01', '55P03']);
+// Serialization failure, deadlock, lock not available, statement cancelled by its time limit.
+const conflicts = new Set(['40001', '40P01', '55P03', '57014']);
 // Connection exceptions, shutdown, start-up, too many connections, out of resources; read-only appears while a standby is being promoted.
 const away = /^(08...|57P0[1-5]|53...|25006|25P03)$/;
 const networkErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT']);

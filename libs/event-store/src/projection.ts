@@ -13,6 +13,8 @@ export interface ProjectionScope {
   readonly tx: EntityManager;
   /** Runs after the commit, in order, and not at all when there is none. It must not throw. */
   afterCommit(effect: () => void): void;
+  /** Keeps the record of an event as a dead letter, for a fold that goes on with the others. */
+  setAside(event: StoredEvent, reason: string): void;
 }
 
 export interface ProjectionOptions {
@@ -189,8 +191,12 @@ export class Projection {
         const position = await lockPosition(tx, group, topic, partition);
         if (position !== this.next.get(partitionKey(topic, partition))) throw new FencedOff(group);
         const fresh = records.filter((record) => record.position.offset >= (position ?? 0));
-        const scope: ProjectionScope = { tx, afterCommit: (effect) => effects.push(effect) };
         const events = await this.readable(tx, fresh, dead);
+        const scope: ProjectionScope = {
+          tx,
+          afterCommit: (effect) => effects.push(effect),
+          setAside: (event, reason) => dead.push({ record: recordOf(events, event), reason }),
+        };
         if (manner === 'together')
           await this.options.fold(
             events.map(({ event }) => event),
@@ -237,14 +243,15 @@ export class Projection {
     effects: (() => void)[],
     dead: { record: StoredRecord; reason: string }[],
   ): Promise<void> {
-    const before = effects.length;
+    const before = { effects: effects.length, dead: dead.length };
     await scope.tx.query('savepoint one_event');
     try {
       await this.options.fold([event], scope);
     } catch (error) {
       if (isPassing(error)) throw error;
       await scope.tx.query('rollback to savepoint one_event');
-      effects.length = before;
+      effects.length = before.effects;
+      dead.length = before.dead;
       dead.push({ record, reason: messageOf(error) });
     }
     await scope.tx.query('release savepoint one_event');
@@ -273,6 +280,12 @@ export class Projection {
   private async pause(milliseconds: number): Promise<void> {
     await sleep(milliseconds, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
+}
+
+function recordOf(events: readonly { readonly event: StoredEvent; readonly record: StoredRecord }[], event: StoredEvent): StoredRecord {
+  const found = events.find((candidate) => candidate.event === event);
+  if (!found) throw new Error(`the event ${event.id} is not of this batch`);
+  return found.record;
 }
 
 function messageOf(error: unknown): string {

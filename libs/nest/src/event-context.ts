@@ -12,4 +12,7 @@ export interface EventContext {
 }
 
 /** The context of a handler that takes a whole batch: `@EventPattern('*', Symbol.for(group), { batch: true })` with `StoredEvent[]` as payload. */
-export type BatchContext = Omit<EventContext, 'event' | 'position'>;
+export interface BatchContext extends Omit<EventContext, 'event' | 'position'> {
+  /** Keeps the record of one event as a dead letter and goes on with the others. */
+  setAside(event: StoredEvent, reason: string): void;
+}

@@ -2,13 +2,16 @@ import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Public } from './access.js';
 import type { Health } from './health.js';
-import { HEALTH } from './tokens.js';
+import { HEALTH, OPEN_API } from './tokens.js';
 
-/** Health, for whoever runs the process. */
+/** Health, for whoever runs the process, and the description of the control API. */
 @Controller()
 @Public()
 export class HostController {
-  constructor(@Inject(HEALTH) private readonly health: Health) {}
+  constructor(
+    @Inject(HEALTH) private readonly health: Health,
+    @Inject(OPEN_API) private readonly openApi: unknown,
+  ) {}
 
   /** The process runs. Says nothing about what it depends on: a restart would not help those. */
   @Get('health/live')
@@ -24,5 +27,11 @@ export class HostController {
     const readiness = await this.health.readiness();
     void reply.status(readiness.ready ? 200 : 503);
     return { status: readiness.ready ? 'ok' : 'unavailable', checks: readiness.checks };
+  }
+
+  /** What the services of this process answer. */
+  @Get('openapi.json')
+  document(): unknown {
+    return this.openApi;
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { Logger } from 'pino';
 import { OutboxRelay } from '@customhouse/event-store/outbox-relay';
+import { openApiDocument } from '@customhouse/http-contract/openapi';
 import type { Environment } from '@customhouse/settings/settings';
 import { ClosingStack } from './closing-stack.js';
 import { consumersOf, measureConsumers } from './consumers.js';
@@ -14,7 +15,7 @@ import { createLogger } from './logger.js';
 import { HostMetrics } from './metrics.js';
 import { loadProcessSettings } from './process-settings.js';
 import type { ServiceDefinition } from './service.js';
-import { dataSourceOf, EVENT_LOG, EVENT_SINK, HEALTH, HOST_METRICS, HOST_SETTINGS, INSTANCE, KEY_DIRECTORY, LOGGER, METRICS, SEALER, SHUTDOWN } from './tokens.js';
+import { dataSourceOf, EVENT_LOG, EVENT_SINK, HEALTH, HOST_METRICS, HOST_SETTINGS, INSTANCE, KEY_DIRECTORY, LOGGER, METRICS, OPEN_API, SEALER, SHUTDOWN } from './tokens.js';
 
 export interface RunOptions {
   /** One service, or all six. */
@@ -133,6 +134,7 @@ async function startApp(parts: Process, host: Host) {
     [LOGGER, logger],
     [HEALTH, health],
     [METRICS, metrics.registry],
+    [OPEN_API, describeApi(services)],
     [HOST_METRICS, metrics],
     [HOST_SETTINGS, settings.host],
     [INSTANCE, settings.host.instance],
@@ -150,6 +152,14 @@ async function startApp(parts: Process, host: Host) {
   await app.init();
   await app.startAllMicroservices();
   return app;
+}
+
+function describeApi(services: readonly ServiceDefinition[]): unknown {
+  return openApiDocument({
+    title: 'Customhouse',
+    description: 'The control API of the services in this process.',
+    services: Object.fromEntries(services.flatMap(({ name, routes }) => (routes ? [[name, routes]] : []))),
+  });
 }
 
 async function becomesReady({ health, shutdown }: Process): Promise<void> {

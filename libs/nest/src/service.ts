@@ -1,4 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
+import type { RouteTable } from '@customhouse/http-contract/route';
 import type { SettingsDefinition, SettingsOf } from '@customhouse/settings/settings';
 
 /** What a service tells the host (run.ts) about itself. A process hosts one service, or all six. */
@@ -11,6 +12,8 @@ export interface ServiceDefinition<D extends SettingsDefinition = SettingsDefini
   readonly migrations?: URL;
   /** Entity schemas of the service's views, for its DataSource. */
   readonly entities?: readonly unknown[];
+  /** What the service answers, for /openapi.json. */
+  readonly routes?: RouteTable;
   /** Groups of `@EventPattern` handlers: which topics each follows. The group's name is also its transport id: `@EventPattern('call.held', Symbol.for('approval.requests'))`. */
   readonly consumers?: readonly ConsumerDeclaration[];
 }

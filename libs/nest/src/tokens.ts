@@ -8,6 +8,7 @@ export const HEALTH = Symbol('Health'); // Health of @customhouse/nest/health: a
 export const METRICS = Symbol('Metrics'); // prom-client Registry: register the metrics of your own there
 export const HOST_METRICS = Symbol('HostMetrics'); // HostMetrics of @customhouse/nest/metrics: the host's own
 export const HOST_SETTINGS = Symbol('HostSettings'); // HostSettings of @customhouse/nest/config
+export const OPEN_API = Symbol('OpenApi'); // the OpenAPI document of this process, for the host itself
 export const SHUTDOWN = Symbol('Shutdown'); // AbortSignal: the process begins to stop, streams must end
 export const INSTANCE = Symbol('Instance'); // name of this process, a string
 
