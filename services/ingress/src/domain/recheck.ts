@@ -23,7 +23,8 @@ export function objection(standing: Standing): { readonly reason: Objection; rea
   const { binding, definition, generation } = standing;
   if (binding.held !== binding.approved || binding.held !== binding.remade || !standing.argumentsIntact)
     return { reason: 'digest-mismatch', message: 'what was approved is not what is stored' };
-  if (standing.now >= standing.expires) return { reason: 'expired', message: 'the approval had expired before the call could be made' };
+  // Written so that an expiry that cannot be read has passed.
+  if (!(standing.now < standing.expires)) return { reason: 'expired', message: 'the approval had expired before the call could be made' };
   if (standing.credential !== 'valid') return { reason: 'identity-revoked', message: 'the key that the call was made with no longer counts' };
   if (definition.served === undefined || definition.held !== definition.served || generation.held !== generation.served)
     return { reason: 'definition-changed', message: 'the tool or its server changed after the call was held' };

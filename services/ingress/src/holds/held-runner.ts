@@ -7,6 +7,7 @@ import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { KeyDirectory } from '@customhouse/identity/key-directory';
 import { timestamp } from '@customhouse/kernel/time';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Policy } from '@customhouse/policy-engine/policy';
 import { KeyDestroyed, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import { admit } from '../domain/admit.js';
@@ -49,8 +50,10 @@ export class HeldRunner implements Finisher {
     const call = callOf(stored, this.tools.now());
     if (state.status !== 'dispatching') return this.#deny(call, hold, state, denialOf(state));
     const opened = await this.#tryAgain(() => this.#openArguments(stored));
-    if (opened === 'again') return 'again';
-    const against = this.#objection(call, stored, state, opened);
+    // Nothing is decided while there is no policy in force.
+    const policy = await this.#tryAgain(async () => this.parts.policy());
+    if (opened === 'again' || policy === 'again') return 'again';
+    const against = this.#objection(call, stored, state, opened, policy);
     if (against !== undefined) return this.#deny(call, hold, state, against);
     return this.#dispatch(call, hold, state);
   }
@@ -85,7 +88,13 @@ export class HeldRunner implements Finisher {
   }
 
   /** Fills in what the call needs to be sent, and asks everything again that the approval was given on. */
-  #objection(call: Call, { data }: StoredHold, state: ApprovalState, args: JsonObject | undefined): { readonly reason: DenialReason; readonly message: string } | undefined {
+  #objection(
+    call: Call,
+    { data }: StoredHold,
+    state: ApprovalState,
+    args: JsonObject | undefined,
+    policy: Policy,
+  ): { readonly reason: DenialReason; readonly message: string } | undefined {
     const { catalog } = this.parts;
     call.tool = catalog.tool(data.server, data.tool);
     if (args !== undefined) Object.assign(call.asked, { arguments: args });
@@ -98,7 +107,7 @@ export class HeldRunner implements Finisher {
       credential: this.#credential(data.principal.credential),
       definition: { held: data.definition, served: call.tool?.definition },
       generation: { held: data.generation, served: call.tool?.generation },
-      effect: admit(questionOf(call, this.parts), this.parts.policy()).effect,
+      effect: admit(questionOf(call, catalog, policy), policy).effect,
     };
     return objection(standing);
   }

@@ -44,8 +44,12 @@ function completedReply(id: RequestId, outcome: Extract<Outcome, { kind: 'comple
   if (receipt !== undefined) meta[receiptKey] = receipt;
   if (findings.length > 0) meta[findingsKey] = findings.map((finding) => ({ ...finding }));
   const own = result['_meta'];
-  // What is already there is the server's; ours are added, and only the keys under our own name are replaced.
-  return resultText(id, JSON.stringify({ ...result, _meta: isJsonObject(own) ? { ...own, ...meta } : meta }));
+  return resultText(id, JSON.stringify({ ...result, _meta: isJsonObject(own) ? { ...foreignTo(own), ...meta } : meta }));
+}
+
+/** What the server says of itself stays; what only the gateway may say does not. */
+function foreignTo(meta: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(meta).filter(([key]) => !key.startsWith('customhouse/')));
 }
 
 /**

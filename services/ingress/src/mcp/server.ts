@@ -7,6 +7,7 @@ import type { IngressSettings } from '../config.js';
 import type { IngressMetrics } from '../metrics.js';
 import { acceptHead, acceptPost, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 import type { Caller } from './caller.js';
+import { answerPreflight, permitOrigin } from './cross-origin.js';
 import type { LegacyEra } from './eras/legacy.js';
 import { Exchange } from './exchange.js';
 import { Failure, HttpFailure } from './failure.js';
@@ -58,6 +59,8 @@ export class McpServer {
       (request, response) => void this.#handle(request, response),
     );
     this.#server.maxConnections = settings.connections;
+    // A client that takes nothing of its answer would otherwise keep it in memory for ever. Streams show signs of life much more often.
+    this.#server.setTimeout(settings.callTimeout_ms + 60_000);
     this.#server.on('drop', () => tools.metrics.connectionsRefused.inc());
     this.#ticker = setInterval(() => this.#tick(performance.now()), tick_ms);
     this.#ticker.unref();
@@ -104,6 +107,8 @@ export class McpServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const server = this.#endpoint(request.url ?? '');
     acceptHead(request, this.tools.limits);
+    permitOrigin(request, response);
+    if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) return answerPreflight(response);
     const known = identify(request, this.tools.identification);
     const caller = known instanceof Promise ? await known : known;
     switch (request.method) {
@@ -155,8 +160,7 @@ export class McpServer {
     if (response.headersSent || response.destroyed) return void response.destroy();
     const text = errorText(null, failure.rule, failure.message);
     const headers: Record<string, string> = { 'content-type': 'application/json', ...failure.headers };
-    // What is left of a body that was not read would have to be read to use the connection again.
-    if (!request.complete) headers['connection'] = 'close';
+    if (!request.complete && isLong(request)) headers['connection'] = 'close';
     response.writeHead(failure.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text);
   }
 
@@ -175,6 +179,11 @@ export class McpServer {
     }
     this.tools.streams.tick(now);
   }
+}
+
+/** To use the connection again, what is left of the body would have to be read. */
+function isLong({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 65_536;
 }
 
 function addressOf(request: IncomingMessage): string {

@@ -3,10 +3,12 @@ import { isJsonObject, isRequestId, type JsonObject, type RequestId } from '@cus
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import { traceParent } from '@customhouse/mcp-wire/headers';
 import type { Decision } from '@customhouse/policy-contract/decision';
+import type { Policy } from '@customhouse/policy-engine/policy';
 import { selectArguments } from '@customhouse/policy-engine/select-arguments';
 import type { DataKey } from '@customhouse/sealing/sealer';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
-import { admit } from '../domain/admit.js';
+import { admit, type Question } from '../domain/admit.js';
+import type { Catalog } from '../state/catalog.js';
 import type { Asked, Call } from './call.js';
 import { dispatch } from './dispatch.js';
 import { Failure } from './failure.js';
@@ -33,8 +35,13 @@ export function asked(requestId: RequestId, params: JsonObject | undefined): Ask
     name,
     arguments: args,
     progressToken: isRequestId(token) ? token : undefined,
+    wait_ms: isJsonObject(meta) ? waitOf(meta['customhouse/wait_ms']) : undefined,
     traceparent: isJsonObject(meta) ? traceParent(meta['traceparent']) : undefined,
   };
+}
+
+function waitOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 ? value : undefined;
 }
 
 /** The life of one call, from its arrival to its reply. Does not reject. */
@@ -68,12 +75,14 @@ async function live(call: Call, parts: Parts): Promise<void> {
   resolve(call, parts.catalog);
   call.argumentsText = canonicalText(call.asked.arguments);
   call.findings = parts.inspector.inspectArguments(call.asked.arguments);
-  call.decision = admit(questionOf(call, parts), policy);
+  call.decision = admit(questionOf(call, parts.catalog, policy), policy);
   const key = await recorder.keyOf(call);
   call.arguments = recorder.seal(key, call.argumentsText);
+  if (call.decision.effect === 'refuse') return refuse(call, parts);
+  // Whoever was told to repeat a held call gets that call's outcome, also when the policy would let it pass by now.
+  const repeated = parts.holds.repeated(call);
+  if (repeated !== undefined) return parts.holds.wait(repeated, call);
   switch (call.decision.effect) {
-    case 'refuse':
-      return refuse(call, parts);
     case 'hold':
       return parts.holds.hold(call);
     case 'allow':
@@ -83,7 +92,7 @@ async function live(call: Call, parts: Parts): Promise<void> {
 }
 
 /** Everything the decision is made on: what `domain/admit.ts` sees of the call. */
-export function questionOf(call: Call, parts: Parts): Parameters<typeof admit>[0] {
+export function questionOf(call: Call, catalog: Catalog, policy: Policy): Question {
   return {
     principal: call.caller.principal,
     client: call.session.client,
@@ -94,8 +103,8 @@ export function questionOf(call: Call, parts: Parts): Parameters<typeof admit>[0
     server: call.server,
     tool: call.toolName,
     labels: call.tool?.labels,
-    quarantined: call.tool === undefined && parts.catalog.isQuarantined(call.server, call.toolName),
-    arguments: selectArguments(parts.policy().argumentsNeeded(call.server, call.toolName), call.asked.arguments),
+    quarantined: call.tool === undefined && catalog.isQuarantined(call.server, call.toolName),
+    arguments: selectArguments(policy.argumentsNeeded(call.server, call.toolName), call.asked.arguments),
     findings: call.findings,
   };
 }
