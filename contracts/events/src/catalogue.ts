@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /**
  * The vocabulary for declaring an event. Every event of the system is declared once, in `<context>/events.ts`, with this

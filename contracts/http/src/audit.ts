@@ -252,7 +252,7 @@ export const auditRoutes = {
     summary: 'Make the calls anew from their events, beside the live rows, and put them in their place.',
     description: 'Answers at once; the status shows how it goes. `log` reads the log from its start, `ledger` the events that the audit service keeps.',
     roles: ['operator'],
-    body: z.strictObject({ source: z.enum(['log', 'ledger']).default('log') }),
+    body: z.strictObject({ source: z.enum(['log', 'ledger']).default('log') }).prefault({}),
     response: Rebuild,
     status: 202,
     errors: [conflict],

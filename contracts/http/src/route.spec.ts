@@ -41,7 +41,7 @@ describe('a route', () => {
     const item: ResponseOf<typeof tail> = { id: 'x' };
     // @ts-expect-error the body has no such member
     const wrong: BodyOf<typeof rename> = { title: 'c' };
-    expect([params, query, body, response, nothing, item, wrong]).toHaveLength(7);
+    expect([params, query, body, response, nothing, item, wrong, tail.path]).toHaveLength(8);
   });
 
   it('answers 204 when it has no response, and 200 otherwise', () => {
