@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Json } from '@customhouse/kernel/canonical';
 import { acceptedBy, hostName, isJsonContent, isLoopbackName, originHost, protocolHeader } from '@customhouse/mcp-wire/headers';
 import { passedLimit, type JsonLimits } from '@customhouse/mcp-wire/json-limits';
-import { revisionOf, revisions } from '@customhouse/mcp-wire/revisions';
+import { legacyRevisions, revisionOf } from '@customhouse/mcp-wire/revisions';
 import { HttpFailure } from './failure.js';
 
 /** What a request must be like before anybody looks at who sent it and what it says. */
@@ -29,13 +29,10 @@ export function acceptHead(request: IncomingMessage, limits: AcceptLimits): void
     throw new HttpFailure(403, 'origin-refused', 'web pages of this origin may not call; CUSTOMHOUSE_INGRESS_ALLOWED_ORIGINS lists those that may');
   const revision = headers[protocolHeader];
   if (revision !== undefined && (typeof revision !== 'string' || revisionOf(revision)?.era !== 'legacy'))
-    throw new HttpFailure(400, 'unsupported-version', `the protocol revision in MCP-Protocol-Version is not spoken here; these are: ${spoken}`);
+    throw new HttpFailure(400, 'unsupported-version', `the protocol revision in MCP-Protocol-Version is not spoken here; these are: ${legacyRevisions.join(', ')}`, undefined, {
+      supported: [...legacyRevisions],
+    });
 }
-
-const spoken = revisions
-  .filter((revision) => revision.era === 'legacy')
-  .map((revision) => revision.name)
-  .join(', ');
 
 function isPermittedHost(host: string, limits: AcceptLimits): boolean {
   if (limits.hosts !== undefined) return limits.hosts.has(host);

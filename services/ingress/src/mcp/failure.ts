@@ -20,7 +20,8 @@ export class HttpFailure extends Failure {
     rule: ErrorRule,
     message: string,
     readonly headers?: Readonly<Record<string, string>>,
+    data?: JsonObject,
   ) {
-    super(rule, message);
+    super(rule, message, data);
   }
 }

@@ -158,7 +158,7 @@ export class McpServer {
     const failure = error instanceof HttpFailure ? error : this.#fault(error);
     this.tools.metrics.failures.inc({ rule: failure.rule });
     if (response.headersSent || response.destroyed) return void response.destroy();
-    const text = errorText(null, failure.rule, failure.message);
+    const text = errorText(null, failure.rule, failure.message, failure.data);
     const headers: Record<string, string> = { 'content-type': 'application/json', ...failure.headers };
     if (!request.complete && isLong(request)) headers['connection'] = 'close';
     response.writeHead(failure.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text);

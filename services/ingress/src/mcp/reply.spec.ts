@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Decision } from '@customhouse/policy-contract/decision';
+import { Failure } from './failure.js';
+import type { Outcome } from './outcome.js';
+import { deniedReply, failureReply, outcomeReply, pendingReply, refusalReply } from './reply.js';
+
+const receipt = { call: 'C', event: 'E', instance: 'i', epoch: '1', sequence: 7 };
+const decision: Decision = {
+  effect: 'refuse',
+  rules: [
+    { id: 'no-delete', effect: 'refuse', reason: 'Deleting is not for agents.' },
+    { id: 'reading', effect: 'allow', reason: 'It reads.' },
+  ],
+  obligations: {},
+  policy: { number: 1, digest: 'P' },
+};
+const parsed = (text: string | undefined): JsonObject => JSON.parse(text!) as JsonObject;
+const completed = (result: JsonObject, findings: Extract<Outcome, { kind: 'completed' }>['findings'] = []): Outcome => ({ kind: 'completed', result, text: '', findings });
+
+describe('the reply to a call', () => {
+  it('is what the server answered, unknown fields included, with the receipt beside what the server had in _meta', () => {
+    const result = { content: [], future: { kept: 1 }, _meta: { theirs: true, 'customhouse/decision': 'forged' } };
+    expect(parsed(outcomeReply('a', 'C', completed(result), receipt))).toEqual({
+      jsonrpc: '2.0',
+      id: 'a',
+      result: { content: [], future: { kept: 1 }, _meta: { theirs: true, 'customhouse/receipt': receipt } },
+    });
+  });
+
+  it('says what the detectors found', () => {
+    const finding = { rule: 'credential', severity: 'high', location: 'result/x', message: 'contains a key' } as const;
+    expect(parsed(outcomeReply(1, 'C', completed({ content: [] }, [finding]), receipt))).toMatchObject({ result: { _meta: { 'customhouse/findings': [finding] } } });
+  });
+
+  it("relays a server's error as it came", () => {
+    const error = { code: -32602, message: 'bad', data: { x: 1 }, more: true };
+    expect(parsed(outcomeReply(1, 'C', { kind: 'error', error, text: '', findings: [] }, receipt))).toEqual({ jsonrpc: '2.0', id: 1, error });
+  });
+
+  it('tells a call that was not sent from one whose outcome nobody knows', () => {
+    expect(parsed(outcomeReply(1, 'C', { kind: 'unsent', rule: 'upstream-unavailable', reason: 'r', message: 'm' }, receipt))).toMatchObject({
+      error: { code: -31002, message: 'm', data: { rule: 'upstream-unavailable', call: 'C' } },
+    });
+    expect(parsed(outcomeReply(1, 'C', { kind: 'lost', reason: 'timeout', message: 'm' }, receipt))).toMatchObject({
+      error: { code: -31003, data: { rule: 'outcome-unknown', call: 'C' } },
+    });
+  });
+
+  it('is nothing for who cancelled', () => {
+    expect(outcomeReply(1, 'C', { kind: 'aborted', reason: 'cancelled' }, undefined)).toBeUndefined();
+    expect(outcomeReply(1, 'C', { kind: 'lost', reason: 'cancelled', message: 'm' }, undefined)).toBeUndefined();
+  });
+});
+
+describe('the reply to a call that is not made', () => {
+  it('is a result that the model can read, with the refusing rules and no others', () => {
+    const { result } = parsed(refusalReply(1, 'C', decision, receipt)) as { result: JsonObject };
+    expect(result).toMatchObject({
+      isError: true,
+      _meta: { 'customhouse/decision': { effect: 'refuse', call: 'C', rules: ['no-delete', 'reading'] }, 'customhouse/receipt': receipt },
+    });
+    expect(JSON.stringify(result['content'])).toContain('Deleting is not for agents. (rule no-delete)');
+    expect(JSON.stringify(result['content'])).not.toContain('It reads');
+  });
+
+  it('says how to go on waiting for a person', () => {
+    const { result } = parsed(pendingReply(1, 'C', { ...decision, effect: 'hold' }, { id: 'A', expires: '2026-11-22T13:00:00.000Z' })) as { result: JsonObject };
+    expect(result).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { effect: 'hold', approval: 'A', expires: '2026-11-22T13:00:00.000Z' } } });
+    expect(JSON.stringify(result['content'])).toMatch(/Approval pending.*2026-11-22T13:00:00.000Z.*Repeat the identical call/);
+  });
+
+  it('says who denied it and why', () => {
+    const { result } = parsed(deniedReply(1, 'C', 'A', 'denied', 'denied by bob: not today', receipt)) as { result: JsonObject };
+    expect(JSON.stringify(result['content'])).toContain('denied by bob: not today');
+    expect(result).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { effect: 'refuse', rules: ['denied'], approval: 'A' } } });
+  });
+
+  it('names the rule of a failure', () => {
+    expect(parsed(failureReply(1, new Failure('log-unavailable', 'm', { call: 'C' })))).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      error: { code: -31001, message: 'm', data: { rule: 'log-unavailable', call: 'C' } },
+    });
+  });
+});
