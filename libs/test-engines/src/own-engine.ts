@@ -1,0 +1,53 @@
+import { ask, skipped } from './ask.js';
+
+/** An engine in a container of its own, to be mistreated. Ports stay the same over restarts. */
+export class OwnEngine {
+  constructor(private readonly id: string) {}
+
+  /** SIGKILL: no goodbye to anyone. */
+  kill(): Promise<unknown> {
+    return ask(`own/${this.id}/kill`);
+  }
+
+  start(): Promise<unknown> {
+    return ask(`own/${this.id}/start`);
+  }
+
+  restart(): Promise<unknown> {
+    return ask(`own/${this.id}/restart`);
+  }
+
+  /** It keeps its connections and answers nothing. */
+  pause(): Promise<unknown> {
+    return ask(`own/${this.id}/pause`);
+  }
+
+  unpause(): Promise<unknown> {
+    return ask(`own/${this.id}/unpause`);
+  }
+
+  remove(): Promise<unknown> {
+    return ask(`own/${this.id}/remove`);
+  }
+}
+
+export interface OwnKafkaOptions {
+  /** Settings of the broker, `KAFKA_…`. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** More client listeners by name, with their security protocol. */
+  readonly listeners?: Readonly<Record<string, string>>;
+  /** Texts to put into the container. */
+  readonly files?: readonly { readonly path: string; readonly text: string }[];
+}
+
+/** `addresses`: by listener. Undefined, with a printed line, where no Docker engine answers. */
+export async function ownKafka(options: OwnKafkaOptions = {}): Promise<{ readonly brokers: string; readonly addresses: Readonly<Record<string, string>>; readonly engine: OwnEngine } | undefined> {
+  const { id, brokers, addresses, missing } = await ask<{ id: string; brokers: string; addresses: Record<string, string> }>('own/kafka', options);
+  return missing === undefined ? { brokers, addresses, engine: new OwnEngine(id) } : skipped('a Kafka of its own', missing);
+}
+
+/** Undefined, with a printed line, where no Docker engine answers. */
+export async function ownPostgres(options: { readonly args?: readonly string[] } = {}): Promise<{ readonly url: string; readonly engine: OwnEngine } | undefined> {
+  const { id, url, missing } = await ask<{ id: string; url: string }>('own/postgres', options);
+  return missing === undefined ? { url, engine: new OwnEngine(id) } : skipped('a PostgreSQL of its own', missing);
+}
