@@ -1,0 +1,4 @@
+import { main } from '@customhouse/nest/main';
+import { scannerService } from './service.js';
+
+await main(scannerService);
