@@ -12,7 +12,17 @@ const owned = ['contracts/published', 'docs/reference'];
 /** All generated files: path from the root, and text. Builds first, because the generators read what was built. */
 export async function generated() {
   await buildAll();
-  const [{ asyncApi }, { jsonSchemas }, { policySchemas }, { openApis }, { settingsReference }, { eventsReference }, { errorsReference }, { commandLinePage }] = await Promise.all([
+  const [
+    { asyncApi },
+    { jsonSchemas },
+    { policySchemas },
+    { openApis },
+    { settingsReference },
+    { eventsReference },
+    { errorsReference },
+    { cliReference },
+    { detectorsReference },
+  ] = await Promise.all([
     import('./generate/asyncapi.mjs'),
     import('./generate/jsonschema.mjs'),
     import('./generate/policy-schemas.mjs'),
@@ -20,9 +30,20 @@ export async function generated() {
     import('./generate/settings-reference.mjs'),
     import('./generate/events-reference.mjs'),
     import('./generate/errors-reference.mjs'),
-    import('./generate/command-line-reference.mjs'),
+    import('./generate/cli-reference.mjs'),
+    import('./generate/detectors-reference.mjs'),
   ]);
-  const parts = await Promise.all([asyncApi(), jsonSchemas(), policySchemas(), openApis(), settingsReference(), eventsReference(), errorsReference(), commandLinePage()]);
+  const parts = await Promise.all([
+    asyncApi(),
+    jsonSchemas(),
+    policySchemas(),
+    openApis(),
+    settingsReference(),
+    eventsReference(),
+    errorsReference(),
+    cliReference(),
+    detectorsReference(),
+  ]);
   return new Map(parts.flatMap((part) => [...part]).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

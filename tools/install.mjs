@@ -48,7 +48,8 @@ export function nodeBinary() {
 async function ensureNode(signal) {
   if (nodeBinary()) return;
   await npm(['rebuild', 'node', '--ignore-scripts=false'], `fetching Node ${needed}`, signal);
-  if (!nodeBinary()) throw new Error(`Node ${needed} is needed, this is ${process.version}, and npm could not fetch it (package "node"). Install Node ${needed} or newer and try again.`);
+  if (!nodeBinary())
+    throw new Error(`Node ${needed} is needed, this is ${process.version}, and npm could not fetch it (package "node"). Install Node ${needed} or newer and try again.`);
 }
 
 /** Runs npm, showing that it is alive; its output is shown when it fails. */

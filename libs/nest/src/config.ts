@@ -75,6 +75,18 @@ export const hostSettings = {
     description:
       'File with the key-encryption key, readable by this user only. `customhouse up` creates it; for other deployments make one with (umask 077; openssl rand -base64 32 > FILE).',
   }),
+  sealingKeyAge_ms: setting({
+    env: 'CUSTOMHOUSE_SEALING_KEY_AGE_MS',
+    schema: milliseconds.min(60_000, 'must be at least 60000'),
+    default: '2592000000',
+    description: "A person's data key seals for this long; then a new one does, and the old one only opens.",
+  }),
+  sealingCachedKeys: setting({
+    env: 'CUSTOMHOUSE_SEALING_CACHED_KEYS_COUNT',
+    schema: count.min(1, 'must be at least 1'),
+    default: '10000',
+    description: 'Unwrapped data keys kept in memory, at most; the least recently used goes first.',
+  }),
   createTopics: setting({
     env: 'CUSTOMHOUSE_CREATE_TOPICS',
     schema: flag,

@@ -51,7 +51,13 @@ export async function openHost(parts: HostParts): Promise<Host> {
     if (!sink.writable) throw new Error(sink.problem ?? 'too much waits to be written');
   });
   const keys = new FollowedKeyDirectory();
-  const sealer = createSealer({ kek, sink, catchUp: () => readAllKeys(log, sealer) });
+  const sealer = createSealer({
+    kek,
+    sink,
+    catchUp: () => readAllKeys(log, sealer),
+    rotation_ms: settings.host.sealingKeyAge_ms,
+    max_cached: settings.host.sealingCachedKeys,
+  });
   followKeys(parts, log, keys, sealer);
   return { log, sink, keys, sealer };
 }

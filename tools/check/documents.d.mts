@@ -1,0 +1,1 @@
+export function documentProblems(files: ReadonlyMap<string, string>): string[];

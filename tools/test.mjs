@@ -1,0 +1,63 @@
+// `npm test`: installs what is missing, builds, checks, and runs every test that needs no containers of ours. It is also what runs
+// first on a fresh clone: nothing but Node's own modules, nothing newer than Node 20.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { ensureInstalled, nodeBinary, root } from './install.mjs';
+
+const results = join(root, '.cache/test-results.json');
+const stopped = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopped.abort());
+
+async function main() {
+  await ensureInstalled('all', stopped.signal);
+  const { buildAll } = await import('./build.mjs');
+  await buildAll();
+  const checked = (await run('tools/check.mjs')) === 0;
+  if (stopped.signal.aborted) return 130;
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  rmSync(results, { force: true });
+  const flags = ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'];
+  const jest = ['node_modules/jest/bin/jest.js', '--selectProjects', 'unit', 'integration', 'e2e', '--maxWorkers', '2', '--json', '--outputFile', results];
+  const code = await run(...flags, ...jest);
+  if (stopped.signal.aborted) return 130;
+  const tested = report(code);
+  if (!checked) console.log('the checks failed: npm run check');
+  return checked && tested ? 0 : 1;
+}
+
+/** The Node of the packages runs everything, and stands first on the path of what that starts. */
+function run(...args) {
+  const node = nodeBinary();
+  const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
+  const child = spawn(node, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  stopped.signal.addEventListener('abort', () => child.kill('SIGINT'));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status ?? 1));
+  });
+}
+
+/** The closing line. A suite that could not even be loaded counts as one failure. True when all is well. */
+function report(code) {
+  let outcome;
+  try {
+    outcome = JSON.parse(readFileSync(results, 'utf8'));
+  } catch (error) {
+    console.error(`the test runner left no results: ${error.message}`);
+    return false;
+  }
+  const failed = outcome.numFailedTests + outcome.numRuntimeErrorTestSuites;
+  console.log(`\ntests: ${outcome.numPassedTests} passed, ${failed} failed, ${outcome.numPendingTests + outcome.numTodoTests} skipped`);
+  return code === 0 && failed === 0 && outcome.numPassedTests > 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (stopped.signal.aborted) process.exitCode = 130;
+  else {
+    process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
