@@ -112,7 +112,7 @@ export default {
       name: 'declared-dependencies-only',
       comment: 'A package is imported where its own package.json asks for it.',
       severity: 'error',
-      from: { path: '^(?:contracts|libs|services|apps)/[^/]+/src/', pathNot: tests },
+      from: { path: '^(?:contracts|libs|services|apps)/[^/]+/src/', pathNot: [tests, `^${testLib}`] },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] },
     },
     { name: 'no-unresolvable', comment: 'The import leads nowhere.', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -68,7 +68,7 @@ describe('the linter', () => {
     } finally {
       tree.remove();
     }
-  }, 60_000);
+  }, 180_000);
 
   it.each(faults)('names %s in %s', (rule, path) => {
     expect(found.get(path)).toContain(rule);
@@ -98,5 +98,5 @@ describe('the compiler without a platform', () => {
     } finally {
       tree.remove();
     }
-  }, 60_000);
+  }, 180_000);
 });

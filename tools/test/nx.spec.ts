@@ -12,5 +12,5 @@ describe('Nx', () => {
     const known = JSON.parse(output.slice(output.indexOf('['))) as string[];
     expect(known).toHaveLength(tested.length);
     expect(known).toContain('@customhouse/kernel');
-  }, 60_000);
+  }, 180_000);
 });
