@@ -23,7 +23,7 @@ const faults: readonly (readonly [rule: string, path: string, text: string])[] =
     'export const any = (items: number[], test: (item: number) => Promise<boolean>) => items.filter((item) => test(item));\n',
   ],
   ['@typescript-eslint/await-thenable', 'services/audit/src/thenable.ts', 'export const wait = async () => await 1;\n'],
-  ['@typescript-eslint/only-throw-error', 'services/audit/src/throw.ts', "export const fail = () => {\n  throw 'broken';\n};\n"],
+  ['no-throw-literal', 'services/audit/src/throw.ts', "export const fail = () => {\n  throw 'broken';\n};\n"],
   ['@typescript-eslint/prefer-promise-reject-errors', 'services/audit/src/reject.ts', "export const fail = () => Promise.reject('broken');\n"],
   [
     '@typescript-eslint/switch-exhaustiveness-check',

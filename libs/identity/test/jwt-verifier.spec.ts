@@ -264,7 +264,7 @@ describe('the keys of an issuer', () => {
     const subject = verifier();
     const key = await issuer.newKey('one');
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, index) => issuer.token(key, { jti: `${index}` })));
-    const verdicts = await Promise.all(tokens.map((token) => subject.verify(token)));
+    const verdicts = await Promise.all(tokens.map(async (token) => subject.verify(token)));
     expect(verdicts.every((verdict) => verdict.ok)).toBe(true);
     expect(issuer.requests).toHaveLength(1);
   });

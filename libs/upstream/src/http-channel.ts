@@ -1,5 +1,5 @@
 import type { Dispatcher, Pool } from 'undici';
-import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Channel } from './channel.js';
 import { cancelledBefore, type ExchangeOptions } from './exchange.js';
 import type { HttpClient } from './http-client.js';

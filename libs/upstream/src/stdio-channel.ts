@@ -1,4 +1,4 @@
-import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import { classify, isJsonObject, isRequestId, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Channel } from './channel.js';
 import type { Child } from './child-process.js';
 import { Exchange, cancelledBefore, type ExchangeOptions } from './exchange.js';

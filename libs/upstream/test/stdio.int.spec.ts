@@ -4,7 +4,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { HttpClient } from '../src/http-client.js';
 import type { UpstreamLogger } from '../src/logger.js';
 import { openUpstream, type UpstreamOptions } from '../src/open-upstream.js';
-import { UpstreamFailed, type CallOptions, type Upstream } from '../src/upstream.js';
+import type { CallOptions, Upstream } from '../src/upstream.js';
 import { eventually } from './stand-in.js';
 
 const script = fileURLToPath(new URL('./bad-child.mjs', import.meta.url));

@@ -1,4 +1,5 @@
-import { Controller, Inject, Param, Query, StreamableFile } from '@nestjs/common';
+import type { StreamableFile } from '@nestjs/common';
+import { Controller, Inject, Param, Query } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { auditRoutes, type CallDetail, type Payload } from '@customhouse/http-contract/audit';

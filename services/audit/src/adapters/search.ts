@@ -1,5 +1,5 @@
 import type { CallSummary } from '@customhouse/http-contract/audit';
-import { auditRoutes } from '@customhouse/http-contract/audit';
+import type { auditRoutes } from '@customhouse/http-contract/audit';
 import type { QueryOf } from '@customhouse/http-contract/route';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { unixMilliseconds } from '@customhouse/kernel/time';

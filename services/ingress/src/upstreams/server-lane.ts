@@ -3,7 +3,8 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { SupervisedUpstream } from '@customhouse/upstream/supervised-upstream';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import { Breaker } from './breaker.js';
-import { Gate, NoTurn } from './gate.js';
+import type { NoTurn } from './gate.js';
+import { Gate } from './gate.js';
 
 export interface LaneLimits {
   readonly serverCalls: number;
