@@ -97,6 +97,13 @@ export const toolAccepted = defineEvent({
   summary: 'A definition was accepted and is served.',
   schema: z.strictObject({ ...tool, by: z.string(), labels: z.array(ToolLabel) }),
 });
+export const toolRestored = defineEvent({
+  type: 'registry.tool.restored',
+  version: 1,
+  topic,
+  summary: 'A server offers the accepted definition of a tool again.',
+  schema: z.strictObject(tool),
+});
 export const toolVanished = defineEvent({
   type: 'registry.tool.vanished',
   version: 1,
