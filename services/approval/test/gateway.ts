@@ -13,7 +13,7 @@ import { directoryKeyPublished, type Role } from '@customhouse/events/registry/e
 import { decode } from '@customhouse/event-log/decode';
 import { EventWriter } from '@customhouse/event-log/event-writer';
 import { openLog } from '@customhouse/event-log/open-log';
-import type { EventLog } from '@customhouse/event-log/port';
+import type { AppendResult, EventLog } from '@customhouse/event-log/port';
 import { logSettings } from '@customhouse/event-log/settings';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import { systemTopics, type TopicAdmin } from '@customhouse/event-log/topics';
@@ -85,6 +85,13 @@ export class Gateway {
     await this.service.ready;
   }
 
+  /** Another replica, on the same log and database. */
+  async anotherService(instance: string): Promise<Running> {
+    const other = await runServices({ services: [approvalService], environment: { ...this.environment, CUSTOMHOUSE_INSTANCE: instance }, logger: pino({ level: 'silent' }) });
+    await other.ready;
+    return other;
+  }
+
   async restartService(): Promise<void> {
     await this.service.close();
     await this.startService();
@@ -115,8 +122,8 @@ export class Gateway {
     return ingress;
   }
 
-  async ask(method: string, path: string, body: unknown, key: string): Promise<Answer> {
-    const response = await fetch(this.service.apiUrl + path, {
+  async ask(method: string, path: string, body: unknown, key: string, api = this.service.apiUrl): Promise<Answer> {
+    const response = await fetch(api + path, {
       method,
       headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: body === undefined ? null : JSON.stringify(body),
@@ -154,9 +161,10 @@ export class Gateway {
     });
   }
 
-  /** All events about a request on customhouse.approvals, in order. */
+  /** All events about a request on customhouse.approvals, in order, each once: a crash between log and database ships one again. */
   async told(approval: string): Promise<StoredEvent<any>[]> {
-    return (await this.everything('customhouse.approvals')).filter((event) => event.data.approval === approval);
+    const seen = new Set<string>();
+    return (await this.everything('customhouse.approvals')).filter((event) => event.data.approval === approval && !seen.has(event.id) && seen.add(event.id));
   }
 
   async everything(topic: string): Promise<StoredEvent<any>[]> {
@@ -204,16 +212,19 @@ export class Gateway {
 
 /** Stands for an ingress: holds calls, and does what it is told when it is named. */
 export class Ingress {
+  private ending: Promise<void> | undefined;
+
   private constructor(
     private readonly gateway: Gateway,
-    private readonly log: EventLog,
+    private readonly line: Line,
     readonly writer: EventWriter,
   ) {}
 
   static async start(gateway: Gateway, log: EventLog, instance: string): Promise<Ingress> {
-    const writer = new EventWriter({ log, service: 'ingress', instance, heartbeat_ms });
+    const line = new Line(log);
+    const writer = new EventWriter({ log: line.log, service: 'ingress', instance, heartbeat_ms });
     await writer.start();
-    return new Ingress(gateway, log, writer);
+    return new Ingress(gateway, line, writer);
   }
 
   /** Holds a call, as the pipeline does. Answers what it recorded. */
@@ -264,8 +275,41 @@ export class Ingress {
 
   /** Ends the process in order. */
   async close(): Promise<void> {
+    this.ending ??= this.end();
+    await this.ending;
+  }
+
+  /** Ends the process as SIGKILL does: nothing more of it reaches the log. */
+  kill(): void {
+    this.line.cut();
+    this.ending ??= this.end();
+  }
+
+  private async end(): Promise<void> {
     await this.writer.close();
-    await this.log.close();
+    await this.line.log.close();
+  }
+}
+
+/** The way to the log, which can be cut. */
+class Line {
+  private whole = true;
+  readonly log: EventLog;
+
+  constructor(log: EventLog) {
+    const append: EventLog['append'] = async (batch, deadline): Promise<readonly AppendResult[]> =>
+      this.whole ? log.append(batch, deadline) : batch.map(() => ({ outcome: 'refused', error: new Error('the process is dead'), transient: true }));
+    this.log = new Proxy(log, {
+      get: (target, member) => {
+        if (member === 'append') return append;
+        const value: unknown = Reflect.get(target, member);
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      },
+    });
+  }
+
+  cut(): void {
+    this.whole = false;
   }
 }
 
