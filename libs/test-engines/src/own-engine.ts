@@ -41,7 +41,9 @@ export interface OwnKafkaOptions {
 }
 
 /** `addresses`: by listener. Undefined, with a printed line, where no Docker engine answers. */
-export async function ownKafka(options: OwnKafkaOptions = {}): Promise<{ readonly brokers: string; readonly addresses: Readonly<Record<string, string>>; readonly engine: OwnEngine } | undefined> {
+export async function ownKafka(
+  options: OwnKafkaOptions = {},
+): Promise<{ readonly brokers: string; readonly addresses: Readonly<Record<string, string>>; readonly engine: OwnEngine } | undefined> {
   const { id, brokers, addresses, missing } = await ask<{ id: string; brokers: string; addresses: Record<string, string> }>('own/kafka', options);
   return missing === undefined ? { brokers, addresses, engine: new OwnEngine(id) } : skipped('a Kafka of its own', missing);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../deadline.js';
 import type { KnownTopic } from '../topic-table.js';
 import type { TopicDeclaration } from '../topics.js';
 import type { KafkaDriver, TopicDescription } from './driver.js';
@@ -36,17 +37,29 @@ export async function createTopics(
   if (missing.length > 0) {
     await driver.create(missing.map((topic) => ({ name: topic.name, partitions: topic.partitions, replicas, settings: settingsOf(topic, replicas) })));
   }
-  // "Created" is the controller's word; the brokers hear of it a little later.
-  const deadline = performance.now() + timeout_ms;
-  let described = await driver.describe({ names });
-  while (described.size < new Set(names).size) {
-    if (performance.now() > deadline)
-      throw new Error(`Kafka created topics without giving them leaders within ${timeout_ms} ms: ${names.filter((name) => !described.has(name)).join(', ')}`);
-    await sleep(100);
-    described = await driver.describe({ names });
-  }
+  const described = await untilReady(driver, names, timeout_ms);
   const differences = topics.filter((topic) => before.has(topic.name)).flatMap((topic) => differencesOf(topic, described.get(topic.name)!));
   return { differences, described };
+}
+
+/** "Created" is the controller's word: the brokers hear of it a little later, and become leaders a little later still. */
+async function untilReady(driver: KafkaDriver, names: readonly string[], timeout_ms: number): Promise<ReadonlyMap<string, TopicDescription>> {
+  const deadline = performance.now() + timeout_ms;
+  for (;;) {
+    const described = await driver.describe({ names });
+    const missing = names.filter((name) => !described.has(name));
+    const problem = missing.length > 0 ? `no leaders for ${missing.join(', ')}` : await failureOf(driver.ranges(names));
+    if (problem === undefined) return described;
+    if (performance.now() > deadline) throw new Error(`the topics cannot be used ${timeout_ms} ms after they were created: ${problem}`);
+    await sleep(100);
+  }
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string | undefined> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => messageOf(error),
+  );
 }
 
 function differencesOf(topic: TopicDeclaration, found: TopicDescription): string[] {

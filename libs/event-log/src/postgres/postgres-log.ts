@@ -122,6 +122,7 @@ export class PostgresLog implements EventLog, TopicAdmin {
   /** Compaction and retention, now. Also runs by itself every `maintenance_ms`. */
   async maintain(now = Date.now(), lags?: { readonly compaction_ms: number; readonly removal_ms: number }): Promise<void> {
     await maintain(this.pool, now, lags);
+    this.tail.clear();
   }
 
   async close(): Promise<void> {

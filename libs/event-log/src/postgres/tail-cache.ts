@@ -34,6 +34,11 @@ export class TailCache {
     if (tail === undefined || tail.start + tail.records.length < end) this.tails.set(partitionKey(topic, partition), { start: end, records: [], bytes: 0 });
   }
 
+  /** What retention and compaction removed must not live on here. */
+  clear(): void {
+    this.tails.clear();
+  }
+
   /** The records from an offset on, at most `limit`; empty when the offset is the end of the tail; undefined when it is not in it. */
   from(topic: string, partition: number, offset: number, limit: number): readonly StoredRecord[] | undefined {
     const tail = this.tails.get(partitionKey(topic, partition));

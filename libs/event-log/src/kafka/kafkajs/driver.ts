@@ -1,4 +1,5 @@
 import kafkajs, { type Admin } from 'kafkajs';
+import { within } from '../../deadline.js';
 import { partitionKey, type AppendResult } from '../../port.js';
 import type { Cursor, Delivery, KafkaDriver, NewTopic, PlacedRecord, ReadOptions, TopicDescription } from '../driver.js';
 import type { KafkaOptions } from '../options.js';
@@ -10,9 +11,10 @@ import { Sockets } from './sockets.js';
 /** The driver over `kafkajs`: selectable. Its last release is of 2023. */
 export class KafkaJsDriver implements KafkaDriver {
   private readonly producer: KafkaJsProducer;
+  private readonly endings = new Set<Promise<unknown>>();
 
   constructor(private readonly options: KafkaOptions) {
-    this.producer = new KafkaJsProducer(options);
+    this.producer = new KafkaJsProducer(options, (ending) => this.wait(ending));
   }
 
   produce(batch: readonly PlacedRecord[], timeout_ms: number): Promise<readonly AppendResult[]> {
@@ -20,10 +22,8 @@ export class KafkaJsDriver implements KafkaDriver {
   }
 
   read(cursors: readonly Cursor[], options: ReadOptions): AsyncGenerator<readonly Delivery[], void> {
-    return consume(this.options, cursors, options, async () => {
-      const ranges = await this.ranges([...new Set(cursors.map((cursor) => cursor.topic))]);
-      return new Map(cursors.map((cursor) => [cursor, ranges.get(partitionKey(cursor.topic, cursor.partition))?.end ?? 0]));
-    });
+    const topics = [...new Set(cursors.map((cursor) => cursor.topic))];
+    return consume({ options: this.options, ranges: () => this.ranges(topics), onEnding: (ending) => this.wait(ending) }, cursors, options);
   }
 
   async ranges(topics: readonly string[]): Promise<ReadonlyMap<string, { readonly start: number; readonly end: number }>> {
@@ -74,9 +74,15 @@ export class KafkaJsDriver implements KafkaDriver {
     return this.withAdmin(async (admin) => (await admin.describeCluster()).brokers.length);
   }
 
-  close(): Promise<void> {
+  /** The library ends a client in its own time. Waits for that, within reason. */
+  async close(): Promise<void> {
     this.producer.close();
-    return Promise.resolve();
+    await within(5000, Promise.all(this.endings)).catch(() => undefined);
+  }
+
+  private wait(ending: Promise<unknown>): void {
+    this.endings.add(ending);
+    void ending.finally(() => this.endings.delete(ending));
   }
 
   private async withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
@@ -88,7 +94,7 @@ export class KafkaJsDriver implements KafkaDriver {
     } finally {
       sockets.cut();
       // Its sockets are gone, so there is nothing that this could fail at and that would matter.
-      admin.disconnect().catch(() => undefined);
+      this.wait(admin.disconnect().catch(() => undefined));
     }
   }
 }

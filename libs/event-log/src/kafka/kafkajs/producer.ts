@@ -22,7 +22,11 @@ interface Session {
 export class KafkaJsProducer {
   private session: Session | undefined;
 
-  constructor(private readonly options: KafkaOptions) {}
+  /** `onEnding`: told of work that goes on after a producer was given up, and that must not outlive the driver. */
+  constructor(
+    private readonly options: KafkaOptions,
+    private readonly onEnding: (ending: Promise<void>) => void,
+  ) {}
 
   async produce(batch: readonly PlacedRecord[], timeout_ms: number): Promise<readonly AppendResult[]> {
     const session = (this.session ??= this.open(timeout_ms));
@@ -58,7 +62,7 @@ export class KafkaJsProducer {
     if (this.session === session) this.session = undefined;
     session.sockets.cut();
     // Its sockets are gone, so there is nothing that this could fail at and that would matter.
-    session.producer.disconnect().catch(() => undefined);
+    this.onEnding(session.producer.disconnect().catch(() => undefined));
   }
 
   /** The first offset of each partition of the batch. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
-import type { StoredRecord } from '../../port.js';
-import type { Cursor, Delivery, ReadOptions } from '../driver.js';
+import { partitionKey, type StoredRecord } from '../../port.js';
+import { OffsetOutOfRange, type Cursor, type Delivery, type ReadOptions } from '../driver.js';
 import type { KafkaOptions } from '../options.js';
 import { newClient } from './client.js';
 import { Sockets } from './sockets.js';
@@ -17,16 +17,21 @@ interface Handover {
   taken(): void;
 }
 
-/** Asks for the ends of partitions. */
-export type AskEnds = () => Promise<ReadonlyMap<Cursor, number>>;
+export interface ReaderParts {
+  readonly options: KafkaOptions;
+  /** The first offset and the end of every partition, by `partitionKey`. */
+  ranges(): Promise<ReadonlyMap<string, { readonly start: number; readonly end: number }>>;
+  /** Told of work that goes on after the reader has ended, and that must not outlive the driver. */
+  onEnding(ending: Promise<void>): void;
+}
 
 /**
  * Reads through a consumer group of its own, which is the only way in this library; nothing is ever committed. The library
  * answers a lost position by jumping to another one: the adapter above compares every first offset with what was asked for.
  */
-export async function* consume(options: KafkaOptions, cursors: readonly Cursor[], { signal, wait_ms }: ReadOptions, askEnds: AskEnds): AsyncGenerator<readonly Delivery[], void> {
+export async function* consume(parts: ReaderParts, cursors: readonly Cursor[], { signal, wait_ms }: ReadOptions): AsyncGenerator<readonly Delivery[], void> {
   const sockets = new Sockets();
-  const consumer = newClient(options, sockets).consumer({
+  const consumer = newClient(parts.options, sockets).consumer({
     groupId: `customhouse-follow-${randomUUID()}`,
     sessionTimeout: sessionTimeout_ms,
     heartbeatInterval: heartbeat_ms,
@@ -44,8 +49,7 @@ export async function* consume(options: KafkaOptions, cursors: readonly Cursor[]
       const handover = await inbox.next(wait_ms);
       if (signal.aborted) return;
       if (handover === undefined) {
-        const ends = await askEnds();
-        yield cursors.map((cursor) => ({ cursor, asked: cursor.next, from: cursor.next, next: cursor.next, end: ends.get(cursor) ?? 0, records: [] }));
+        yield nothingNew(cursors, await parts.ranges());
         continue;
       }
       const delivery = toDelivery(cursors, handover.payload);
@@ -60,7 +64,7 @@ export async function* consume(options: KafkaOptions, cursors: readonly Cursor[]
     inbox.close();
     // Leaving the group in order would wait for a broker that may be away; it forgets the member by itself.
     sockets.cut();
-    consumer.disconnect().catch(() => undefined);
+    parts.onEnding(consumer.disconnect().catch(() => undefined));
   }
 }
 
@@ -79,6 +83,17 @@ async function begin(consumer: Consumer, cursors: readonly Cursor[], inbox: Inbo
   // At once, while the group is being joined: nothing may be fetched from anywhere else.
   for (const { topic, partition, next } of cursors) consumer.seek({ topic, partition, offset: String(next) });
   await running;
+}
+
+/** The library says nothing when a position is lost and nothing comes: it waits at another one. So the range is looked at. */
+function nothingNew(cursors: readonly Cursor[], ranges: Awaited<ReturnType<ReaderParts['ranges']>>): readonly Delivery[] {
+  return cursors.map((cursor) => {
+    const { topic, partition, next } = cursor;
+    const range = ranges.get(partitionKey(topic, partition));
+    if (range === undefined) throw new Error(`${topic}/${partition} is not there any more`);
+    if (next < range.start || next > range.end) throw new OffsetOutOfRange({ topic, partition, offset: next });
+    return { cursor, asked: next, from: next, next, end: range.end, records: [] };
+  });
 }
 
 function toDelivery(cursors: readonly Cursor[], { batch, isStale }: EachBatchPayload): Delivery | undefined {
@@ -114,6 +129,7 @@ class Inbox {
   private readonly waiting: Handover[] = [];
   private failure: Error | undefined;
   private closed = false;
+  private current: Handover | undefined;
   private wake: () => void = () => undefined;
 
   constructor(private readonly signal: AbortSignal) {
@@ -151,7 +167,8 @@ class Inbox {
       });
     }
     if (this.failure !== undefined) throw this.failure;
-    return this.waiting.shift();
+    this.current = this.waiting.shift();
+    return this.current;
   }
 
   fail(error: Error): void {
@@ -161,6 +178,7 @@ class Inbox {
 
   close(): void {
     this.closed = true;
+    this.current?.taken();
     for (const handover of this.waiting.splice(0)) handover.taken();
   }
 }
