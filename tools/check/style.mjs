@@ -61,14 +61,14 @@ function sizeProblems(path, text) {
 }
 
 const everywhere = [
-  [/\b(?:TODO|FIXME|HACK)\b/, 'a leftover: do it, or file an issue'],
+  [/(?:\/\/|\*|#|<!--|--) *(?:TODO|FIXME|HACK)\b|^(?:TODO|FIXME|HACK)\b/m, 'a leftover: do it, or file an issue'],
   [/\/work\/(?:main|shared|\.library)|\/root\/|\/tmp\/brief/, 'a path of one machine'],
   [/registry\.npmjs\.org|"resolved": "https?:/, 'the host of a registry'],
 ];
 const inCode = [[/^\s*export \* /m, 'no barrels: export what this file declares']];
 const inTests = [
   [/\b(?:describe|it|test)\.only\b|\bf(?:it|describe)\(/, 'leaves all other tests out'],
-  [/\bx(?:it|test|describe)\(|\b(?:it|test|describe)\.skip\(|\b(?:it|test)\.todo\(/, 'a test that cannot fail: run it or remove it'],
+  [/\bx(?:it|test|describe)\(|^(?:it|test|describe)\.skip\(|^ *(?:it|test)\.skip\(|\b(?:it|test)\.todo\(/m, 'a test that cannot fail: run it or remove it'],
 ];
 
 function textProblems(path, text) {

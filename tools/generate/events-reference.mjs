@@ -54,6 +54,7 @@ function shapeOf(schema) {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ');
   const choices = schema.anyOf ?? schema.oneOf;
   if (choices) return [...new Set(choices.map(shapeOf))].join(' or ');
+  if (Array.isArray(schema.type)) return schema.type.map((type) => shapeOf({ ...schema, type })).join(' or ');
   if (schema.type === 'array') return `list of ${shapeOf(schema.items ?? {})}`;
   if (schema.type === 'object') return schema.properties ? `{ ${Object.keys(schema.properties).join(', ')} }` : 'object';
   if (schema.type === 'integer') return 'whole number';
