@@ -10,7 +10,7 @@ import { loadPositions } from '@customhouse/event-store/lease';
 import { rowsOf } from '@customhouse/event-store/sql';
 import { ulid, ulidTime } from '@customhouse/kernel/ulid';
 import type { Health } from '@customhouse/nest/health';
-import { dataSourceOf, EVENT_LOG, EVENT_SINK, HEALTH, LOGGER } from '@customhouse/nest/tokens';
+import { dataSourceOf, EVENT_LOG, EVENT_SINK, HEALTH, INSTANCE, LOGGER } from '@customhouse/nest/tokens';
 import { AUDIT_SETTINGS, type AuditSettings } from '../config.js';
 import type { Responsible } from '../domain/call-record.js';
 import { isGone } from '../domain/writers.js';
@@ -44,6 +44,7 @@ export class Closer implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(EVENT_SINK) private readonly sink: EventSink,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     @Inject(AuditMetrics) private readonly metrics: AuditMetrics,
+    @Inject(INSTANCE) private readonly instance: string,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(HEALTH) health: Health,
   ) {
@@ -78,7 +79,7 @@ export class Closer implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Answers the calls that it closed. */
   async round(): Promise<readonly string[]> {
-    if ((await this.orphans()).length === 0) return [];
+    if (!(await this.leads()) || (await this.orphans()).length === 0) return [];
     if (!(await this.caughtUp(await this.log.ends(ledgerTopics)))) return [];
     const orphans = await this.orphans();
     for (const orphan of orphans) {
@@ -86,6 +87,12 @@ export class Closer implements OnApplicationBootstrap, OnModuleDestroy {
       await this.close(orphan);
     }
     return orphans.map(({ call }) => call);
+  }
+
+  /** Of several audit services, the one that feeds the ledger closes: others would only add duplicates. */
+  private async leads(): Promise<boolean> {
+    const sql = 'select 1 from consumers where group_name = $1 and owner = $2 and lease_until > clock_timestamp()';
+    return (await rowsOf(this.dataSource.manager, sql, [ledgerGroup, this.instance])).length > 0;
   }
 
   /** Calls whose process is gone, as far as the ledger knows now. */
