@@ -262,7 +262,7 @@ export function approvals(engines: Engines): void {
       ['POST', '/v1/approvals/01K00000000000000000000000/votes', { verdict: 'approve', reason: 'x'.repeat(1_001) }, '/body/reason'],
       ['POST', '/v1/approvals/01K00000000000000000000000/votes', { verdict: 'approve', as: 'bob' }, '/body'],
       ['POST', '/v1/approvals/01K00000000000000000000000/votes', undefined, '/body'],
-    ])('answers %s %s %j with what is wrong at %s', async (method, path, body, pointer) => {
+    ])('answers %s %s with what is wrong (%#)', async (method, path, body, pointer) => {
       const { status, body: problem } = await gateway.ask(method, path, body, await gateway.approver('reader'));
       expect(status).toBe(400);
       expect(problem).toMatchObject({ code: 'invalid-request', problems: [expect.objectContaining({ pointer })] });
