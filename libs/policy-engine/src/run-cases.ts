@@ -1,5 +1,6 @@
 import type { PolicyCase } from '@customhouse/policy-contract/cases';
 import type { Decision, Effect } from '@customhouse/policy-contract/decision';
+import type { PolicyInput } from '@customhouse/policy-contract/input';
 import { explanation } from './explanation.js';
 import type { Policy } from './policy.js';
 import { selectArguments } from './select-arguments.js';
@@ -16,11 +17,14 @@ export const recordedAs: Readonly<Record<Effect, 'call.admitted' | 'call.refused
 
 /** Runs all cases, and answers those that fail. */
 export function runCases(policy: Policy, cases: readonly PolicyCase[]): readonly FailedCase[] {
-  return cases.map((asked) => ({ name: asked.name, differences: differencesOf(asked, decisionOn(asked, policy)) })).filter((result) => result.differences.length > 0);
+  return cases
+    .map((asked) => ({ name: asked.name, differences: differencesOf(asked, policy.decide(inputOf(asked.call, policy))) }))
+    .filter((result) => result.differences.length > 0);
 }
 
-function decisionOn({ call }: PolicyCase, policy: Policy): Decision {
-  return policy.decide({
+/** The input that a policy decides a case's call on: the arguments are those that it looks at. */
+export function inputOf(call: PolicyCase['call'], policy: Policy): PolicyInput {
+  return {
     principal: { tenant: 'default', agent: call.agent, person: call.person, groups: call.groups, credential: 'key' },
     client: null,
     network: { address: '127.0.0.1' },
@@ -32,7 +36,7 @@ function decisionOn({ call }: PolicyCase, policy: Policy): Decision {
     labels: call.labels,
     arguments: selectArguments(policy.argumentsNeeded(call.server, call.tool), call.arguments),
     findings: call.findings,
-  });
+  };
 }
 
 function differencesOf({ decision: must, audit }: PolicyCase, decision: Decision): string[] {

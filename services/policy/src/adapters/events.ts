@@ -1,0 +1,44 @@
+import { policyActivated, policyDrafted, policyModulePublished, policyPublished } from '@customhouse/events/policy/events';
+import type { NewEvent } from '@customhouse/event-log/sink';
+import type { StreamEvent } from '@customhouse/event-store/streams';
+import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import type { PolicyWasm } from '@customhouse/policies/built-in';
+import type { VersionActivated } from '../domain/activation.js';
+
+/** Stream of what was activated. Each version has a stream of its own, because its rules may be long. */
+export const activationStream = 'policy';
+/** Everything about the policy is told in one order. */
+const key = 'policy';
+
+export function versionStream(number: number): string {
+  return `policy-version-${number}`;
+}
+
+export function toDrafted(version: PolicyVersion, by: string): NewEvent {
+  return { declaration: policyDrafted, subject: versionStream(version.number), key, data: { version, by } };
+}
+
+export function toActivated(event: VersionActivated): NewEvent {
+  return { declaration: policyActivated, subject: activationStream, key, data: event.data };
+}
+
+/** An event of the stream for the domain. Throws for a type that does not belong there. */
+export function toVersionActivated(event: StreamEvent): VersionActivated {
+  if (event.type !== policyActivated.type) throw new Error(`${event.type} does not belong to the stream of activations`);
+  return { type: event.type, data: event.data } as VersionActivated;
+}
+
+/** What every ingress follows. The module goes first, so that nobody has a version without it. */
+export function toPublished(version: PolicyVersion, module: PolicyWasm): readonly NewEvent[] {
+  const wasm = Buffer.from(module.wasm).toString('base64');
+  return [
+    { declaration: policyModulePublished, subject: activationStream, key: moduleKey(module.digest), data: { digest: module.digest, wasm } },
+    { declaration: policyPublished, subject: activationStream, key: activeKey, data: version },
+  ];
+}
+
+export const activeKey = 'active';
+
+export function moduleKey(digest: string): string {
+  return `module/${digest}`;
+}

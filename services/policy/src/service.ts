@@ -1,0 +1,14 @@
+import type { ServiceDefinition } from '@customhouse/nest/service';
+import { versionEntity } from './adapters/versions-view.js';
+import { policySettings } from './config.js';
+import { PolicyModule } from './policy.module.js';
+
+/** Keeps the versions of the policy, and says which one decides. */
+export const policyService: ServiceDefinition<typeof policySettings> = {
+  name: 'policy',
+  settings: policySettings,
+  module: (settings) => PolicyModule.with(settings),
+  // The same from src/ and dist/.
+  migrations: new URL('../migrations/', import.meta.url),
+  entities: [versionEntity],
+};
