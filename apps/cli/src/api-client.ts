@@ -112,7 +112,7 @@ export class ApiClient {
     try {
       return (await response.json()) as unknown;
     } catch (error) {
-      if (late.aborted || this.options.signal.aborted || !(error instanceof SyntaxError)) throw this.unreachable(error, late);
+      if (late.aborted || this.options.signal.aborted || (error as Error).name !== 'SyntaxError') throw this.unreachable(error, late);
       throw new CliProblem('unreachable', `${this.options.url} did not answer JSON`, { hint: `Is it the address of the ${this.options.service} service?`, cause: error });
     }
   }

@@ -5,6 +5,9 @@ import { addCall } from './commands/call.js';
 import { addCompletion } from './commands/completion.js';
 import { addConnect } from './commands/connect.js';
 import { addDoctor } from './commands/doctor.js';
+import { addFindings } from './commands/findings.js';
+import { addPolicy } from './commands/policy.js';
+import { addUp } from './commands/up.js';
 import { addGlobalOptions } from './options.js';
 import { exits } from './problem.js';
 import type { Runtime } from './runtime.js';
@@ -21,9 +24,12 @@ export function buildProgram(runtime: Runtime): Command {
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError();
   addGlobalOptions(program);
+  addUp(program, runtime);
   addCall(program, runtime);
   addApprovals(program, runtime);
+  addPolicy(program, runtime);
   addAudit(program, runtime);
+  addFindings(program, runtime);
   addConnect(program, runtime);
   addDoctor(program, runtime);
   addCompletion(program, runtime);

@@ -2,9 +2,9 @@ import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { auditRoutes } from '@customhouse/http-contract/audit';
+import { callFilter, type CallFilters } from '../call-filters.js';
 import { CliProblem } from '../problem.js';
 import type { Session } from '../session.js';
-import { filterOf, type CallFilters } from './audit.js';
 
 interface ExportOptions extends CallFilters {
   readonly events?: true;
@@ -14,10 +14,10 @@ interface ExportOptions extends CallFilters {
 /** Writes the lines as they come, so that an export may be larger than memory. */
 export async function exportLedger(session: Session, options: ExportOptions): Promise<void> {
   const { events, output, ...filters } = options;
-  const given = Object.entries(filterOf(filters)).filter(([, value]) => value !== undefined);
+  const given = Object.entries(callFilter(filters)).filter(([, value]) => value !== undefined);
   if (events && given.length > 0) throw new CliProblem('usage', `--events exports the ledger as it is, and cannot be filtered by ${given.map(([name]) => name).join(', ')}`);
   const api = session.api('audit');
-  const lines = events ? api.stream(auditRoutes.exportEvents) : api.stream(auditRoutes.exportCalls, { query: filterOf(filters) });
+  const lines = events ? api.stream(auditRoutes.exportEvents) : api.stream(auditRoutes.exportCalls, { query: callFilter(filters) });
   let count = 0;
   const counted = async function* () {
     for await (const line of lines) {

@@ -1,28 +1,14 @@
 import { Option, type Command } from 'commander';
-import { auditRoutes, CallStatus, type CallDetail, type CallSummary } from '@customhouse/http-contract/audit';
+import { auditRoutes, type CallDetail, type CallSummary } from '@customhouse/http-contract/audit';
+import { addCallFilters, callFilter, type CallFilters } from '../call-filters.js';
 import { describeCall } from '../call-text.js';
 import { checkedUlid } from '../ids.js';
 import { addPageOptions, readPages, showPage, type Page, type PageOptions } from '../pages.js';
 import { withExamples, type Runtime } from '../runtime.js';
 import type { Session } from '../session.js';
 import { pairs, table, type Column } from '../table.js';
-import { moment } from '../values.js';
 import { exportLedger } from './audit-export.js';
 import { tail } from './audit-tail.js';
-
-export interface CallFilters {
-  readonly agent?: string;
-  readonly person?: string;
-  readonly server?: string;
-  readonly tool?: string;
-  readonly session?: string;
-  readonly rule?: string;
-  readonly effect?: 'allow' | 'refuse' | 'hold';
-  readonly status?: CallStatus;
-  readonly since?: string;
-  readonly until?: string;
-  readonly text?: string;
-}
 
 const columns: readonly Column<CallSummary>[] = [
   { title: 'TIME', value: (row) => row.time ?? row.ended },
@@ -45,7 +31,7 @@ export function addAudit(program: Command, runtime: Runtime): void {
     .summary('search calls')
     .description('Searches calls, newest first.')
     .argument('[words...]', 'words that begin a word of tool, server, agent, person, rule or reason');
-  addFilters(addPageOptions(search)).action(runtime.action(searchCalls));
+  addCallFilters(addPageOptions(search)).action(runtime.action(searchCalls));
   withExamples(
     search,
     { what: 'What was refused today', command: 'customhouse audit search --status refused --since 24h' },
@@ -73,7 +59,7 @@ export function addAudit(program: Command, runtime: Runtime): void {
     .command('export')
     .summary('export as JSON Lines')
     .description('Writes calls, or with --events the ledger itself, oldest first, one JSON document a line. An export that breaks off leaves no file.');
-  addFilters(exporting.addOption(new Option('--events', 'every event as it is in the log, for verification')))
+  addCallFilters(exporting.addOption(new Option('--events', 'every event as it is in the log, for verification')))
     .option('--output <path>', 'a file instead of standard output')
     .action(runtime.action(exportLedger));
   withExamples(exporting, { what: 'The calls of a month', command: 'customhouse audit export --since 2026-11-01 --until 2026-12-01 --output november.jsonl' });
@@ -97,31 +83,9 @@ export function addAudit(program: Command, runtime: Runtime): void {
     .action(runtime.action(rebuild));
 }
 
-function addFilters(command: Command): Command {
-  return command
-    .option('--agent <name>', 'by this agent')
-    .option('--person <name>', 'on behalf of this person')
-    .option('--server <name>', 'to this server')
-    .option('--tool <name>', "to this tool, by its own name or the clients'")
-    .option('--session <id>', 'in this session')
-    .option('--rule <id>', 'on which this policy rule fired')
-    .addOption(new Option('--effect <effect>', 'what policy decided').choices(['allow', 'refuse', 'hold']))
-    .addOption(new Option('--status <status>', 'how far it has come').choices(CallStatus.options))
-    .option('--since <time>', 'from then on: 2h, 7d, a date or a timestamp')
-    .option('--until <time>', 'before then');
-}
-
-/** The filters as the API takes them. */
-export function filterOf(options: CallFilters, text?: string) {
-  const { agent, person, server, tool, session, rule, effect, status: state, since, until } = options;
-  const from = since === undefined ? undefined : moment(since, Date.now());
-  const to = until === undefined ? undefined : moment(until, Date.now());
-  return { agent, person, server, tool, session, rule, effect, status: state, from, to, text };
-}
-
 async function searchCalls(session: Session, options: CallFilters & PageOptions, words: readonly string[]): Promise<void> {
   const api = session.api('audit');
-  const filter = filterOf(options, words.length > 0 ? words.join(' ') : undefined);
+  const filter = callFilter(options, words.length > 0 ? words.join(' ') : undefined);
   let complete: string | null = null;
   const page = await readPages<CallSummary>(options, async (query) => {
     const answer = await api.request(auditRoutes.search, { query: { ...query, ...filter } });
