@@ -1,8 +1,10 @@
+import { LogIndeterminate, LogRefused } from '@customhouse/event-log/sink';
+
 /** What a failure of the database says about trying again. */
 export type FailureKind =
   /** The transaction was rolled back by the database to let another one through: do it again. */
   | 'conflict'
-  /** The database is away or the connection broke: do it again later, knowing that a commit in flight may have happened. */
+  /** The database or the log is away, or the connection broke: do it again later, knowing that a commit in flight may have happened. */
   | 'away'
   /** Doing it again would fail again. */
   | 'lasting';
@@ -18,6 +20,7 @@ const driverMessages =
 /** Looks through causes and TypeORM's wrappers. Anything that is not known to be passing is lasting. */
 export function failureKind(error: unknown): FailureKind {
   for (let current = error, depth = 0; typeof current === 'object' && current !== null && depth < 5; depth += 1) {
+    if (current instanceof LogRefused || current instanceof LogIndeterminate) return 'away';
     const { code, message } = current as { code?: unknown; message?: unknown };
     if (typeof code === 'string') {
       if (conflicts.has(code)) return 'conflict';

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ApiKey } from '@customhouse/events/registry/events';
 import { decode } from '@customhouse/event-log/decode';
-import { EventWriter } from '@customhouse/event-log/event-writer';
+import type { EventWriter } from '@customhouse/event-log/event-writer';
 import { openLog } from '@customhouse/event-log/open-log';
+import { openWriter } from '@customhouse/event-log/open-writer';
 import type { EventLog } from '@customhouse/event-log/port';
-import { Spool } from '@customhouse/event-log/spool/spool';
 import { followState, type StateChange } from '@customhouse/event-log/state-follower';
 import { deadLetterTopic, systemTopics, type TopicAdmin, type TopicDeclaration } from '@customhouse/event-log/topics';
 import { backoff } from '@customhouse/event-store/failures';
@@ -45,7 +45,7 @@ export async function openHost(parts: HostParts): Promise<Host> {
   const log = await connect(parts);
   closing.add('the log', () => log.close());
   if (settings.host.createTopics) for (const difference of await log.createTopics(topicsFor(services))) logger.warn(difference);
-  const sink = await openWriter(parts, log);
+  const sink = await startWriter(parts, log);
   health.add('log', () => log.ping(1_500));
   health.add('log-writable', () => {
     if (!sink.writable) throw new Error(sink.problem ?? 'too much waits to be written');
@@ -62,32 +62,14 @@ export async function openHost(parts: HostParts): Promise<Host> {
   return { log, sink, keys, sealer };
 }
 
-/** The one writer of the process, with a spool for outcomes where a folder is given. */
-async function openWriter({ settings, services, closing, logger }: HostParts, log: EventLog): Promise<EventWriter> {
-  const onProblem = (problem: string, error: unknown) => logger.warn({ error }, problem);
-  const { spoolPath, spoolBytes } = settings.writer;
-  const spool = spoolPath === undefined ? undefined : await Spool.open({ folder: spoolPath, max_bytes: spoolBytes, onProblem });
-  if (spool) closing.add('the spool', () => spool.close());
+/** The one writer of the process. It tries until the log takes its first event; whether it has is a matter of readiness. */
+async function startWriter({ settings, services, closing, logger }: HostParts, log: EventLog): Promise<EventWriter> {
   const service = services.length === 1 ? services[0]!.name : 'customhouse';
-  const sink = new EventWriter({
-    log,
-    service,
-    instance: settings.host.instance,
-    timeout_ms: settings.writer.logTimeout,
-    heartbeat_ms: settings.writer.logHeartbeat,
-    limits: {
-      queue_bytes: settings.writer.logQueue,
-      queue_age_ms: settings.writer.logQueueAge,
-      batch_bytes: settings.writer.logBatch,
-      batch_records: settings.writer.logBatchCount,
-    },
-    spool,
-    onProblem,
-  });
-  closing.add('the event writer', () => sink.close());
-  // It tries until the log takes the first event; whether it has is a matter of readiness.
-  sink.start().catch((error: unknown) => logger.error({ error }, 'the event writer cannot begin its chain'));
-  return sink;
+  const onProblem = (problem: string, error: unknown) => logger.warn({ error }, problem);
+  const { writer, close } = await openWriter(settings.writer, { log, service, instance: settings.host.instance, onProblem });
+  closing.add('the event writer', close);
+  writer.start().catch((error: unknown) => logger.error({ error }, 'the event writer cannot begin its chain'));
+  return writer;
 }
 
 async function connect({ settings, logger }: HostParts): Promise<EventLog & TopicAdmin> {
