@@ -13,6 +13,8 @@ const base = {
       },
     ],
   },
+  // Some packages (eventsource) have a `source` condition of their own that leads to their TypeScript.
+  transformIgnorePatterns: ['/node_modules/.+\\.[cm]?js$'],
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.cache/'],
 };
 

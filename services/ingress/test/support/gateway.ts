@@ -194,14 +194,14 @@ export class Gateway {
     await this.writer.append({ declaration: approvalPublished, subject: `approval-${data.approval}`, key: data.approval, data });
   }
 
-  /** All events about calls that are in the log now, in the order of their partitions. */
+  /** All events about calls that are in the log now, in the order they were written in. */
   async events(): Promise<StoredEvent[]> {
     const topic = 'customhouse.calls';
     const events: StoredEvent[] = [];
     const signal = AbortSignal.timeout(10_000);
     for await (const batch of this.log.follow({ topics: [topic], from: new Map(), signal, idle_ms: 20 })) {
       events.push(...batch.records.map((record) => decode(record)));
-      if (batch.atEnd) return events;
+      if (batch.atEnd) return events.sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     }
     throw new Error('the log could not be read');
   }
@@ -219,6 +219,10 @@ export class Gateway {
     await this.ingress.stop();
     for (const close of this.#closers.splice(0).toReversed()) await close();
   }
+}
+
+function placeOf({ envelope }: StoredEvent): string {
+  return `${envelope.epoch} ${envelope.sequence}`;
 }
 
 /** Waits until the condition holds, or throws what it last threw. */
