@@ -36,9 +36,10 @@ export async function startPostgresContainer(run, { args = [] } = {}) {
 
 /**
  * Starts one Kafka node. Options: `environment`, more settings; `listeners`, more client listeners by name with their
- * security protocol, for example `{ SASL: 'SASL_PLAINTEXT' }`; `files`, texts to put into the container.
+ * security protocol, for example `{ SASL: 'SASL_PLAINTEXT' }`; `advertise`, addresses to tell clients of a listener instead of
+ * its own, for a proxy; `files`, texts to put into the container.
  */
-export async function startKafkaContainer(run, { environment = {}, listeners = {}, files = [] } = {}) {
+export async function startKafkaContainer(run, { environment = {}, listeners = {}, advertise = {}, files = [] } = {}) {
   const host = (await getContainerRuntimeClient()).info.containerRuntime.host;
   const all = { PLAINTEXT: 'PLAINTEXT', ...listeners };
   const names = Object.keys(all);
@@ -50,7 +51,7 @@ export async function startKafkaContainer(run, { environment = {}, listeners = {
       KAFKA_NODE_ID: '1',
       KAFKA_PROCESS_ROLES: 'broker,controller',
       KAFKA_LISTENERS: `${each((name, index) => `${name}://:${19092 + index}`)},CONTROLLER://:9093`,
-      KAFKA_ADVERTISED_LISTENERS: each((name, index) => `${name}://${host}:${ports[index]}`),
+      KAFKA_ADVERTISED_LISTENERS: each((name, index) => `${name}://${advertise[name] ?? `${host}:${ports[index]}`}`),
       KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: `CONTROLLER:PLAINTEXT,${each((name) => `${name}:${all[name]}`)}`,
       KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
       KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',

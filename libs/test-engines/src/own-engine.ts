@@ -36,6 +36,8 @@ export interface OwnKafkaOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** More client listeners by name, with their security protocol. */
   readonly listeners?: Readonly<Record<string, string>>;
+  /** Addresses to tell clients of a listener instead of its own, for a proxy. */
+  readonly advertise?: Readonly<Record<string, string>>;
   /** Texts to put into the container. */
   readonly files?: readonly { readonly path: string; readonly text: string }[];
 }
