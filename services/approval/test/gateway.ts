@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
-import { approvalPublished } from '@customhouse/events/approval/events';
+import type { approvalPublished } from '@customhouse/events/approval/events';
 import { bindingText, type Bound } from '@customhouse/events/call/binding';
 import { callDispatched, callHeld } from '@customhouse/events/call/events';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';

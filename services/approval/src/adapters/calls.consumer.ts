@@ -54,7 +54,12 @@ export class CallsConsumer {
     if (opened && this.sealer.digest(bindingText(held)) !== binding) {
       // Nobody may be asked about a call that does not fit what the request says of it.
       await this.requests.act(context.tx, id, () => ({ do: 'reject', reason: 'digest-mismatch: the held call does not fit its binding' }), { cause: event.id });
-      context.afterCommit(() => this.logger.error({ approval: id, call }, 'a held call does not fit its binding; its request was denied'));
+      context.afterCommit(() =>
+        this.logger.error(
+          { approval: id, call },
+          'a held call does not fit its binding; its request was denied. When every call is: does this process have the key file of the ingress?',
+        ),
+      );
     }
     if (opened) context.afterCommit(() => this.metrics.opened());
     return id;
