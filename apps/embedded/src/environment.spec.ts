@@ -19,7 +19,10 @@ describe('the settings of the embedded mode', () => {
     expect(settings).toEqual({
       CUSTOMHOUSE_INSTANCE: expect.stringMatching(/^embedded-[a-z0-9]{8}$/),
       CUSTOMHOUSE_DEVELOPMENT: 'true',
+      CUSTOMHOUSE_POLICY_RULES_FILE: expect.stringMatching(/policies[/\\]development\.yaml$/),
       CUSTOMHOUSE_SPOOL_PATH: join(data, 'spool'),
+      CUSTOMHOUSE_REGISTRY_STDIO: 'true',
+      CUSTOMHOUSE_POLICY_RULES_FILE: expect.stringMatching(/policies\/development\.yaml$/),
       CUSTOMHOUSE_SEALING_KEY_FILE: join(data, 'sealing-key'),
       CUSTOMHOUSE_BOOTSTRAP_KEY_FILE: join(data, 'operator-key'),
       CUSTOMHOUSE_DATABASE_URL: local,
@@ -59,7 +62,10 @@ describe('the settings of the embedded mode', () => {
   });
 
   it('have no development profile where others can reach the machine', () => {
-    expect(settingsOf(data, {}, { ...addresses, host: '0.0.0.0' }, local).CUSTOMHOUSE_DEVELOPMENT).toBe('false');
+    const settings = settingsOf(data, {}, { ...addresses, host: '0.0.0.0' }, local);
+    expect(settings.CUSTOMHOUSE_DEVELOPMENT).toBe('false');
+    expect(settings.CUSTOMHOUSE_REGISTRY_STDIO).toBe('false');
+    expect(settings.CUSTOMHOUSE_POLICY_RULES_FILE).toBeUndefined();
   });
 
   it('take an empty variable for one that is not set', () => {

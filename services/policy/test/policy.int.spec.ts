@@ -32,7 +32,7 @@ describe('the policy service', () => {
         drafted_by: 'customhouse',
         active: true,
         activated_by: 'customhouse',
-        rules_count: 7,
+        rules_count: starter.rules.rules.length,
       });
     });
 
