@@ -13,9 +13,9 @@ export type FailureKind =
 const conflicts = new Set(['40001', '40P01', '55P03', '57014']);
 // Connection exceptions, shutdown, start-up, too many connections, out of resources; read-only appears while a standby is being promoted.
 const away = /^(08...|57P0[1-5]|53...|25006|25P03)$/;
-const networkErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT']);
+const networkErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 const driverMessages =
-  /connection terminated|not queryable|timeout exceeded when trying to connect|query read timeout|pool after calling end|client was closed|already released|server closed the connection|released/i;
+  /connection terminated|not queryable|timeout exceeded when trying to connect|query read timeout|pool after calling end|client was closed|already released|server closed the connection/i;
 
 /** Looks through causes and TypeORM's wrappers. Anything that is not known to be passing is lasting. */
 export function failureKind(error: unknown): FailureKind {
