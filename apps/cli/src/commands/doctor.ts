@@ -144,6 +144,22 @@ function line({ check, status, detail, hint }: Finding): string {
   return `${marks[status]}  ${check}: ${visibleLine(detail)}\n${hint ? `         ${hint}\n` : ''}`;
 }
 
-async function serverFindings(_session: Session): Promise<Finding[]> {
-  return [];
+/** The servers behind the gateway, as discovery last saw them. */
+async function serverFindings(session: Session): Promise<Finding[]> {
+  try {
+    const { registryRoutes } = await import('@customhouse/http-contract/registry');
+    const { items } = await session.api('registry').request(registryRoutes.servers, { query: { limit: 500 } });
+    return items
+      .filter((server) => server.enabled)
+      .map((server): Finding => ({
+        check: `server ${server.name}`,
+        status: server.reachable === false ? 'failed' : 'ok',
+        detail:
+          server.reachable === false
+            ? (server.problem ?? 'it was not reached')
+            : `${server.served} tools are served${server.quarantined > 0 ? `, ${server.quarantined} wait to be accepted` : ''}`,
+      }));
+  } catch (error) {
+    return [problemFinding('servers', error)];
+  }
 }
