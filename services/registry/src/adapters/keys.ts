@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { EntitySchema, type DataSource } from 'typeorm';
+import { directoryKeyPublished, keyIssued, keyRevoked, type ApiKey, type Role } from '@customhouse/events/registry/events';
+import type { KeyView } from '@customhouse/http-contract/registry';
+import type { NewEvent } from '@customhouse/event-log/sink';
+import { Outbox } from '@customhouse/event-store/outbox';
+import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { Streams } from '@customhouse/event-store/streams';
+import { generateKey } from '@customhouse/identity/api-key';
+import { timestamp } from '@customhouse/kernel/time';
+
+/** A row of `keys` (see migrations). */
+export interface KeyRow extends Omit<ApiKey, 'created' | 'expires'> {
+  created: Date;
+  expires: Date | null;
+}
+
+export const keyEntity = new EntitySchema<KeyRow>({
+  name: 'key',
+  tableName: 'keys',
+  columns: {
+    id: { type: 'text', primary: true },
+    hash: { type: 'text' },
+    tenant: { type: 'text' },
+    agent: { type: 'text' },
+    person: { type: 'text' },
+    groups: { type: 'text', array: true },
+    roles: { type: 'text', array: true },
+    created: { type: 'timestamptz' },
+    expires: { type: 'timestamptz', nullable: true },
+    revoked: { type: 'boolean' },
+  },
+});
+
+export interface KeyRequest {
+  readonly tenant: string;
+  readonly agent: string;
+  readonly person: string;
+  readonly groups: readonly string[];
+  readonly roles: readonly Role[];
+  readonly expires: string | null;
+}
+
+/** API keys. Only a hash is kept; the key itself is in the answer to whoever issued it, and nowhere else. */
+@Injectable()
+export class Keys {
+  private readonly streams = new Streams();
+  private readonly outbox = new Outbox();
+
+  async issue(tx: Tx, request: KeyRequest, by: string): Promise<{ readonly key: ApiKey; readonly presented: string }> {
+    const { id, hash, presented } = generateKey();
+    const key: ApiKey = { ...request, id, hash, groups: [...request.groups], roles: [...new Set(request.roles)], created: timestamp(Date.now()), revoked: false };
+    const subject = `key-${id}`;
+    await this.streams.append(tx, subject, 0, [{ declaration: keyIssued, subject, key: subject, data: { key, by } }]);
+    await tx.query('insert into keys (id, hash, tenant, agent, person, groups, roles, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+      id,
+      hash,
+      key.tenant,
+      key.agent,
+      key.person,
+      key.groups,
+      key.roles,
+      key.created,
+      key.expires,
+    ]);
+    await this.outbox.publish(tx, [toPublished(key)]);
+    return { key, presented };
+  }
+
+  /** Answers whether the tenant has such a key. Revoking twice is revoking once. */
+  async revoke(tx: Tx, tenant: string, id: string, by: string): Promise<boolean> {
+    const [row] = await rowsOf<KeyRow>(tx, 'select * from keys where tenant = $1 and id = $2 for update', [tenant, id]);
+    if (!row || row.revoked) return row !== undefined;
+    const subject = `key-${id}`;
+    const { version } = await this.streams.load(tx, subject);
+    await this.streams.append(tx, subject, version, [{ declaration: keyRevoked, subject, key: subject, data: { id, by } }]);
+    await tx.query('update keys set revoked = true where id = $1', [id]);
+    await this.outbox.publish(tx, [toPublished({ ...toApiKey(row), revoked: true })]);
+    return true;
+  }
+}
+
+function toPublished(key: ApiKey): NewEvent {
+  return { declaration: directoryKeyPublished, subject: `key-${key.id}`, key: `key/${key.id}`, data: key };
+}
+
+function toApiKey(row: KeyRow): ApiKey {
+  const { created, expires, ...rest } = row;
+  return { ...rest, created: created.toISOString(), expires: expires?.toISOString() ?? null };
+}
+
+export function toKeyView(key: ApiKey): KeyView {
+  const { hash: _hash, ...view } = key;
+  return view;
+}
+
+/** Newest first, after the key named. Answers one more than `limit` when there are more. */
+export async function findKeys(source: DataSource, tenant: string, page: { readonly limit: number; readonly after?: readonly [string, string] }): Promise<KeyView[]> {
+  const query = source.getRepository(keyEntity).createQueryBuilder('key').where('key.tenant = :tenant', { tenant });
+  if (page.after !== undefined) query.andWhere('(key.created, key.id) < (:afterCreated::timestamptz, :afterId)', { afterCreated: page.after[0], afterId: page.after[1] });
+  const rows = await query
+    .orderBy('key.created', 'DESC')
+    .addOrderBy('key.id', 'DESC')
+    .take(page.limit + 1)
+    .getMany();
+  return rows.map((row) => toKeyView(toApiKey(row)));
+}

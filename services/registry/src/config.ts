@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { bytes, count, flag, list, milliseconds, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+
+/** Injection token of the settings of this service. */
+export const REGISTRY_SETTINGS = Symbol('RegistrySettings');
+
+const positive = count.min(1, 'must be at least 1');
+
+export const registrySettings = {
+  serversFile: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_SERVERS_FILE',
+    schema: optionalText,
+    description:
+      'JSON or YAML file of servers, in the form that MCP clients use (`mcpServers`). Read at start: what is not there yet is added, what differs is changed, nothing is removed.',
+  }),
+  stdio: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_STDIO',
+    schema: flag,
+    default: 'false',
+    description: 'Operators may add servers that are started as a process (stdio), and so run commands where the gateway runs. The servers file always may.',
+  }),
+  accept: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_ACCEPT',
+    schema: z.enum(['first', 'never']),
+    default: 'first',
+    description: 'Whether the tools that a server offers when it is first reached are accepted with it. Tools and changes that come later always wait for somebody.',
+  }),
+  discovery_ms: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_DISCOVERY_MS',
+    schema: milliseconds.min(1_000, 'must be at least 1000'),
+    default: '60000',
+    description: 'Time between two discoveries of a server.',
+  }),
+  retry_ms: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_RETRY_MS',
+    schema: milliseconds.min(100, 'must be at least 100'),
+    default: '5000',
+    description: 'Time until a server that was not reached is tried again.',
+  }),
+  connectTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_CONNECT_TIMEOUT_MS',
+    schema: milliseconds.min(100, 'must be at least 100'),
+    default: '20000',
+    description: 'Time for a server to be connected or started, and initialised.',
+  }),
+  listTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS',
+    schema: milliseconds.min(100, 'must be at least 100'),
+    default: '15000',
+    description: 'Time for one page of a list of tools.',
+  }),
+  concurrency: setting({ env: 'CUSTOMHOUSE_REGISTRY_CONCURRENCY', schema: positive, default: '4', description: 'Discoveries at once.' }),
+  tools: setting({ env: 'CUSTOMHOUSE_REGISTRY_TOOLS', schema: positive, default: '5000', description: 'Tools of one server. One that lists more is not believed at all.' }),
+  pages: setting({ env: 'CUSTOMHOUSE_REGISTRY_PAGES', schema: positive, default: '200', description: 'Pages of one list of tools.' }),
+  definitionBytes: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES',
+    schema: bytes.min(1_000, 'must be at least 1000'),
+    default: '262144',
+    description: 'Largest definition of a tool. A tool with a larger one is left out.',
+  }),
+  pageBytes: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_PAGE_BYTES',
+    schema: bytes.min(10_000, 'must be at least 10000'),
+    default: '16777216',
+    description: 'Largest page of a list of tools.',
+  }),
+  allowedAddresses: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_ALLOWED_ADDRESSES',
+    schema: list,
+    default: '',
+    description: 'Link-local or metadata addresses and subnets that servers may nevertheless have.',
+  }),
+};
+
+export type RegistrySettings = SettingsOf<typeof registrySettings>;

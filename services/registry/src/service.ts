@@ -1,0 +1,17 @@
+import { registryRoutes } from '@customhouse/http-contract/registry';
+import type { ServiceDefinition } from '@customhouse/nest/service';
+import { serverEntity, toolEntity } from './adapters/catalog-view.js';
+import { keyEntity } from './adapters/keys.js';
+import { registrySettings } from './config.js';
+import { RegistryModule } from './registry.module.js';
+
+/** Keeps the servers, their tools and the API keys, and publishes them. */
+export const registryService: ServiceDefinition<typeof registrySettings> = {
+  name: 'registry',
+  settings: registrySettings,
+  module: (settings) => RegistryModule.with(settings),
+  routes: registryRoutes,
+  // The same from src/ and dist/.
+  migrations: new URL('../migrations/', import.meta.url),
+  entities: [serverEntity, toolEntity, keyEntity],
+};

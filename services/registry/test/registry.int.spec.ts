@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import type { ServerView, ToolView } from '@customhouse/http-contract/registry';
+import { openLog } from '@customhouse/event-log/open-log';
+import { logSettings } from '@customhouse/event-log/settings';
+import { runServices, type Running } from '@customhouse/nest/run';
+import { loadSettings } from '@customhouse/settings/settings';
+import { testPostgres } from '@customhouse/test-engines/postgres';
+import { registryService } from '../src/service.js';
+
+const [logDatabase, database] = await Promise.all([testPostgres(), testPostgres()]);
+const folder = mkdtempSync(join(tmpdir(), 'customhouse-registry-'));
+const operatorKey = `chk_bootstrap_${randomBytes(32).toString('base64url')}`;
+writeFileSync(join(folder, 'sealing.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
+const everything = join(createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/package.json'), '../dist/index.js');
+writeFileSync(join(folder, 'servers.json'), JSON.stringify({ mcpServers: { everything: { command: process.execPath, args: [everything] } } }));
+
+const environment = {
+  CUSTOMHOUSE_LOG_URL: logDatabase.url,
+  CUSTOMHOUSE_DATABASE_URL: database.url,
+  CUSTOMHOUSE_SEALING_KEY_FILE: join(folder, 'sealing.key'),
+  CUSTOMHOUSE_BOOTSTRAP_KEY: operatorKey,
+  CUSTOMHOUSE_INSTANCE: 'registry-1',
+  CUSTOMHOUSE_API_PORT: '0',
+  CUSTOMHOUSE_REGISTRY_SERVERS_FILE: join(folder, 'servers.json'),
+  CUSTOMHOUSE_REGISTRY_RETRY_MS: '200',
+  CUSTOMHOUSE_REGISTRY_CONNECT_TIMEOUT_MS: '10000',
+  CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS: '2000',
+};
+
+/** An MCP server that says whatever a test wants. */
+class Upstream {
+  tools: object[] = [];
+  /** Answers instead of the list; `hang` never answers. */
+  misbehave: 'hang' | 'endless' | 'garbage' | undefined;
+  private readonly server: Server = createServer((request, response) => {
+    if (request.method !== 'POST') return void response.writeHead(405).end();
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const message = JSON.parse(Buffer.concat(chunks).toString()) as { id?: number; method: string };
+      if (message.id === undefined) return void response.writeHead(202).end();
+      const result = this.answer(message.method);
+      if (result !== undefined) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }));
+    });
+  });
+
+  private answer(method: string): object | undefined {
+    if (method === 'initialize')
+      return { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'made up', version: '1' }, unknownMember: { kept: true } };
+    if (this.misbehave === 'hang') return undefined;
+    if (this.misbehave === 'endless') return { tools: this.tools, nextCursor: 'again' };
+    if (this.misbehave === 'garbage') return { tools: 'all of them' };
+    return { tools: this.tools };
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return this;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/mcp`;
+  }
+
+  /** Answers where it was. */
+  stop(): string {
+    const { url } = this;
+    this.server.closeAllConnections();
+    this.server.close();
+    return url;
+  }
+}
+
+const upstreams: Upstream[] = [];
+async function upstream(...tools: object[]): Promise<Upstream> {
+  const started = await new Upstream().start();
+  started.tools = tools;
+  upstreams.push(started);
+  return started;
+}
+
+let service: Running;
+
+async function start(): Promise<void> {
+  service = await runServices({ services: [registryService], environment, logger: pino({ level: 'silent' }) });
+  await service.ready;
+}
+
+beforeAll(start, 60_000);
+afterAll(async () => {
+  await service?.close();
+  for (const one of upstreams) one.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+async function ask(method: string, path: string, body?: object, key = operatorKey): Promise<{ status: number; body: any }> {
+  const response = await fetch(service.apiUrl + path, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    body: body ? JSON.stringify(body) : null,
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+}
+
+async function eventually<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
+  for (const until = Date.now() + 20_000; Date.now() < until; await sleep(50)) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+  }
+  throw new Error(`never: ${what}`);
+}
+
+const add = (name: string, at: Pick<Upstream, 'url'>) => ask('POST', '/v1/servers', { name, transport: { kind: 'http', url: at.url } });
+const reached = (name: string) =>
+  eventually(`${name} was looked at`, async () => {
+    const { body } = (await ask('GET', `/v1/servers/${name}`)) as { body: ServerView };
+    return body.looked !== null && body.reachable !== null && body;
+  });
+const toolsOf = async (name: string) => (await ask('GET', `/v1/tools?server=${name}`)).body.items as ToolView[];
+
+/** What ingresses see of a topic of states. */
+async function published(topic: string): Promise<Map<string, any>> {
+  const log = await openLog(loadSettings(logSettings, environment, () => ''));
+  try {
+    const { records } = await log.readState(topic);
+    return new Map(records.map((record) => [record.key, JSON.parse(Buffer.from(record.value!).toString()).data]));
+  } finally {
+    await log.close();
+  }
+}
+
+describe('servers', () => {
+  it('of the servers file are started, reached, and their tools served with the labels they claim', async () => {
+    const server = await reached('everything');
+    expect(server).toMatchObject({ reachable: true, problem: null, generation: 1, quarantined: 0 });
+    expect(server.served).toBeGreaterThan(5);
+    const echo = (await ask('GET', '/v1/tools/everything/echo')).body as ToolView;
+    expect(echo).toMatchObject({ status: 'served', accepted: echo.digest });
+    const catalog = await eventually('the tool is published', async () => {
+      const state = await published('customhouse.state.catalog');
+      return state.has('tool/everything/echo') && state;
+    });
+    expect(catalog.get('tool/everything/echo')).toMatchObject({ status: 'served', definition: echo.definition, digest: echo.digest });
+    expect(catalog.get('server/everything')).toMatchObject({ reachable: true, server: { name: 'everything', enabled: true } });
+  });
+
+  it('are added once, and what they say of themselves is kept whole', async () => {
+    const one = await upstream({ name: 'look', inputSchema: { type: 'object' }, 'x-unknown': [1] });
+    expect((await add('once', one)).status).toBe(201);
+    expect((await add('once', one)).status).toBe(409);
+    expect(await reached('once')).toMatchObject({ info: { name: 'made up', version: '1' }, protocol: '2025-11-25', served: 1 });
+    expect((await toolsOf('once'))[0]!.definition).toEqual({ name: 'look', inputSchema: { type: 'object' }, 'x-unknown': [1] });
+    const state = await eventually(
+      'the server is published',
+      async () => (await published('customhouse.state.catalog')).get('server/once')?.discovered && published('customhouse.state.catalog'),
+    );
+    expect(state.get('server/once').discovered.unknownMember).toEqual({ kept: true });
+  });
+
+  it('that are down, hang, list without end or talk nonsense are said to, and harm no other', async () => {
+    const good = await upstream({ name: 'fine' });
+    const bad: Upstream[] = await Promise.all((['hang', 'endless', 'garbage'] as const).map(async (misbehave) => Object.assign(await upstream({ name: 'x' }), { misbehave })));
+    const gone = { url: (await new Upstream().start()).stop() };
+    await Promise.all([add('hanging', bad[0]!), add('endless', bad[1]!), add('garbage', bad[2]!), add('gone', gone)]);
+    await add('good', good);
+    expect(await reached('good')).toMatchObject({ reachable: true, served: 1 });
+    for (const [name, words] of Object.entries({ hanging: /./, endless: /does not end/, garbage: /no list of tools/, gone: /./ })) {
+      const server = await reached(name);
+      expect(server).toMatchObject({ reachable: false, served: 0 });
+      expect(server.problem).toMatch(words);
+    }
+    bad[2]!.misbehave = undefined;
+    await eventually('a server that mended its ways is reached', async () => ((await ask('GET', '/v1/servers/garbage')).body as ServerView).reachable === true);
+    for (const name of ['hanging', 'endless', 'garbage', 'gone', 'good']) expect((await ask('DELETE', `/v1/servers/${name}`)).status).toBe(204);
+  });
+
+  it('that are processes cannot be added through the API unless that is allowed', async () => {
+    const { status, body } = await ask('POST', '/v1/servers', { name: 'shell', transport: { kind: 'stdio', command: 'sh', args: ['-c', 'id'], env: {} } });
+    expect(status).toBe(403);
+    expect(body.detail).toContain('CUSTOMHOUSE_REGISTRY_STDIO');
+  });
+
+  it('that are removed leave nothing in the catalogue', async () => {
+    await add('brief', await upstream({ name: 'short' }));
+    await eventually('its tool is published', async () => (await published('customhouse.state.catalog')).has('tool/brief/short'));
+    expect((await ask('DELETE', '/v1/servers/brief')).status).toBe(204);
+    await eventually('it is gone', async () => [...(await published('customhouse.state.catalog')).keys()].every((key) => !key.includes('brief')));
+    expect((await ask('GET', '/v1/servers/brief')).status).toBe(404);
+  });
+
+  it.each([
+    [{ name: 'Not Valid', transport: { kind: 'http', url: 'http://x' } }, 'server name'],
+    [{ name: 'ok', transport: { kind: 'http', url: 'file:///etc/passwd' } }, 'url'],
+    [{ name: 'ok', transport: { kind: 'pigeon' } }, 'transport'],
+  ])('that make no sense are refused with the place of the mistake: %j', async (body, words) => {
+    const answer = await ask('POST', '/v1/servers', body);
+    expect(answer.status).toBe(400);
+    expect(JSON.stringify(answer.body)).toContain(words);
+  });
+});
+
+describe('a tool', () => {
+  it('whose definition changes is not served until somebody accepts what was looked at', async () => {
+    const turning = await upstream({ name: 'note', description: 'Writes.' });
+    await add('turning', turning);
+    await reached('turning');
+    turning.tools = [{ description: 'Writes.', name: 'note' }];
+    await ask('POST', '/v1/servers/turning/discover');
+    expect((await toolsOf('turning'))[0]).toMatchObject({ status: 'served' });
+    turning.tools = [{ name: 'note', description: 'Writes, and reads your keys.' }];
+    expect((await ask('POST', '/v1/servers/turning/discover')).body).toMatchObject({ served: 0, quarantined: 1 });
+    const [drifted] = await toolsOf('turning');
+    expect(drifted).toMatchObject({ status: 'quarantined', definition: { description: 'Writes, and reads your keys.' } });
+    await eventually('the quarantine is published', async () => (await published('customhouse.state.catalog')).get('tool/turning/note')?.status === 'quarantined');
+    expect((await ask('POST', '/v1/tools/turning/note/accept', { digest: drifted!.accepted! })).status).toBe(409);
+    expect((await ask('POST', '/v1/tools/turning/note/accept', { digest: drifted!.digest, labels: ['destructive'] })).body).toMatchObject({
+      status: 'served',
+      labels: ['destructive'],
+    });
+    await eventually('it is served', async () => (await published('customhouse.state.catalog')).get('tool/turning/note')?.status === 'served');
+  });
+
+  it('that appears later waits for somebody, and one that vanishes leaves the catalogue', async () => {
+    const growing = await upstream({ name: 'first' });
+    await add('growing', growing);
+    await reached('growing');
+    growing.tools = [{ name: 'second' }];
+    await ask('POST', '/v1/servers/growing/discover');
+    expect(await toolsOf('growing')).toMatchObject([{ tool: 'second', status: 'quarantined', accepted: null }]);
+    await eventually('the first is gone', async () => !(await published('customhouse.state.catalog')).has('tool/growing/first'));
+    growing.tools = [{ name: 'first' }];
+    await ask('POST', '/v1/servers/growing/discover');
+    expect(await toolsOf('growing')).toMatchObject([{ tool: 'first', status: 'served' }]);
+  });
+});
+
+describe('API keys', () => {
+  it('are shown once, published as a hash, and revoked for good', async () => {
+    const issued = await ask('POST', '/v1/keys', { agent: 'reporter', person: 'ada@example.com', roles: ['auditor'] });
+    expect(issued.status).toBe(201);
+    const { presented, key } = issued.body as { presented: string; key: { id: string } };
+    await eventually('the key is known here', async () => (await ask('GET', '/v1/servers', undefined, presented)).status === 200);
+    const secret = presented.split('_')[2]!;
+    expect(JSON.stringify((await ask('GET', '/v1/keys')).body)).not.toContain(secret);
+    const state = await published('customhouse.state.directory');
+    expect(state.get(`key/${key.id}`)).toMatchObject({ person: 'ada@example.com', revoked: false });
+    expect(JSON.stringify([...state])).not.toContain(secret);
+    expect((await ask('POST', '/v1/keys', { agent: 'a', person: 'p', roles: ['agent'] }, presented)).status).toBe(403);
+    expect((await ask('DELETE', `/v1/keys/${key.id}`)).status).toBe(204);
+    expect((await ask('DELETE', `/v1/keys/${key.id}`)).status).toBe(204);
+    await eventually('it is refused', async () => (await ask('GET', '/v1/servers', undefined, presented)).status === 401);
+    expect((await ask('DELETE', '/v1/keys/unknown')).status).toBe(404);
+  });
+
+  it('cannot be issued for the past, without a role, or for nobody', async () => {
+    const good = { agent: 'a', person: 'p', roles: ['agent'] };
+    for (const change of [{ expires: '2020-01-01T00:00:00.000Z' }, { roles: [] }, { person: '' }, { agent: undefined }]) {
+      expect((await ask('POST', '/v1/keys', { ...good, ...change })).status).toBe(400);
+    }
+  });
+});
+
+describe('after a restart', () => {
+  it('everything is still there, and pages hold all of it', async () => {
+    const before = (await ask('GET', '/v1/tools?limit=500')).body.items as ToolView[];
+    const issued = (await ask('POST', '/v1/keys', { agent: 'late', person: 'ada@example.com', roles: ['auditor'] })).body as { presented: string };
+    await service.close();
+    await start();
+    await eventually('the key is known again', async () => (await ask('GET', '/v1/keys', undefined, issued.presented)).status === 200);
+    const seen: string[] = [];
+    for (let cursor = ''; ;) {
+      const { items, next } = (await ask('GET', `/v1/tools?limit=3${cursor}`)).body as { items: ToolView[]; next: string | null };
+      seen.push(...items.map((item) => `${item.server}/${item.tool}`));
+      if (next === null) break;
+      cursor = `&cursor=${next}`;
+    }
+    expect(seen).toEqual(before.map((item) => `${item.server}/${item.tool}`));
+  });
+});
