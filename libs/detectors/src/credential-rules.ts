@@ -102,7 +102,7 @@ const tokens: readonly CredentialRule[] = [
   token('a Pulumi token', ['pul-'], '[a-f0-9]{40}'),
   token('a ReadMe key', ['rdme_'], '[a-z0-9]{70}'),
   token('a Typeform token', ['tfp_'], `${word}{40,70}`),
-  token('a Contentful token', ['CFPAT-'], `${word}{43,60}`),
+  token('a Contentful token', ['CFPAT-'], `${word}{43,70}`),
   token('an EasyPost key', ['EZAK', 'EZTK'], '[A-Za-z0-9]{54}'),
   token('a Flutterwave key', ['FLWSECK-', 'FLWSECK_TEST-'], '[A-Za-z0-9]{12,40}(?:-X)?'),
   token('a Dynatrace token', ['dt0c01.', 'dt0s01.'], '[A-Z0-9]{24}\\.[A-Z0-9]{64}'),
@@ -110,7 +110,7 @@ const tokens: readonly CredentialRule[] = [
   token('a Tailscale key', ['tskey-'], '(?:api|auth|client|scim|webhook)-[A-Za-z0-9]{6,30}-[A-Za-z0-9]{16,60}'),
   token('a Sonar token', ['sqp_', 'squ_', 'sqa_'], '[a-f0-9]{40}'),
   token('a Buildkite token', ['bkua_'], '[a-f0-9]{40}'),
-  token('a CircleCI token', ['CCIPAT_', 'CCIPRJ_'], '[A-Za-z0-9]{22}_[a-f0-9]{40}'),
+  token('a CircleCI token', ['CCIPAT_', 'CCIPRJ_'], '[A-Za-z0-9]{22}_[A-Za-z0-9]{40}'),
   token('an Adafruit key', ['aio_'], '[A-Za-z0-9]{28}'),
   token('an Okta token', ['okta', 'SSWS '], '', {
     pattern: '(?i:okta|ssws)[^\\n]{0,40}?[\\s"\'=:](00[A-Za-z0-9_-]{40})(?:$|[^A-Za-z0-9_-])',

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { credentialRules } from './credential-rules.js';
-import { instructionSignals } from './instruction-signals.js';
+import { modelSignals } from './model-signals.js';
+import { toolSignals } from './tool-signals.js';
 import { builtInPack } from './rule-pack.js';
+
+const instructionSignals = [...modelSignals, ...toolSignals];
 
 describe('the built-in rule pack', () => {
   it('has a version that is a date', () => expect(builtInPack.version).toMatch(/^\d{4}-\d\d-\d\d(?:\.\d+)?$/));

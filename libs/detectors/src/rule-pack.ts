@@ -1,7 +1,9 @@
 import { RE2JS } from 're2js';
 import { credentialRules, type CredentialRule } from './credential-rules.js';
-import { instructionSignals, type InstructionSignal } from './instruction-signals.js';
+import type { InstructionSignal } from './instruction-signals.js';
 import { literalScanner, type LiteralScanner } from './literal-scanner.js';
+import { modelSignals } from './model-signals.js';
+import { toolSignals } from './tool-signals.js';
 
 /** A compiled set of rules. Compile once and share: it has no state. */
 export interface RulePack {
@@ -33,4 +35,4 @@ export function compilePack(version: string, threshold: number, credentials: rea
 }
 
 /** The rules that come with this version of Customhouse. */
-export const builtInPack: RulePack = compilePack('2026-11-22', 1, credentialRules, instructionSignals);
+export const builtInPack: RulePack = compilePack('2026-11-22', 1, credentialRules, [...modelSignals, ...toolSignals]);
