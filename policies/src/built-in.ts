@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import { readRules } from './rules-text.js';
 import { makeVersion, sha256 } from './version.js';
@@ -30,8 +31,13 @@ const notes: Readonly<Record<BuiltInRules, string>> = {
   development: 'The rules of the demonstration: the starter rules, and one more for the server "everything".',
 };
 
+/** Path of a rule file that comes with this release. */
+export function builtInRulesFile(rules: BuiltInRules): string {
+  return fileURLToPath(new URL(`../${rules}.yaml`, import.meta.url));
+}
+
 /** A rule set that comes with this release, as version 0 with the built-in module. */
 export function builtInVersion(rules: BuiltInRules = 'starter'): PolicyVersion {
-  const text = readFileSync(new URL(`../${rules}.yaml`, import.meta.url), 'utf8');
+  const text = readFileSync(builtInRulesFile(rules), 'utf8');
   return makeVersion({ number: 0, module: builtInModule().digest, rules: readRules(text), note: notes[rules] });
 }

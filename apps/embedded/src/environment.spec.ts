@@ -19,6 +19,7 @@ describe('the settings of the embedded mode', () => {
     expect(settings).toEqual({
       CUSTOMHOUSE_INSTANCE: expect.stringMatching(/^embedded-[a-z0-9]{8}$/),
       CUSTOMHOUSE_DEVELOPMENT: 'true',
+      CUSTOMHOUSE_POLICY_RULES_FILE: expect.stringMatching(/policies[/\\]development\.yaml$/),
       CUSTOMHOUSE_SPOOL_PATH: join(data, 'spool'),
       CUSTOMHOUSE_REGISTRY_STDIO: 'true',
       CUSTOMHOUSE_SEALING_KEY_FILE: join(data, 'sealing-key'),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { builtInRulesFile } from '@customhouse/policies/built-in';
 import type { Environment } from '@customhouse/settings/settings';
 import { keptText, randomSecret } from './secret-file.js';
 
@@ -39,6 +40,8 @@ export function settingsOf(data: string, environment: Environment, addresses: Ad
     // The operator is whoever runs this process: the key is in a file of theirs.
     CUSTOMHOUSE_REGISTRY_STDIO: String(isLoopback(addresses.host)),
   };
+  // A first start on this machine is for looking around: the rules hold one harmless call, so that approving can be seen.
+  if (isLoopback(addresses.host)) own['CUSTOMHOUSE_POLICY_RULES_FILE'] = builtInRulesFile('development');
   if (!names(environment, 'CUSTOMHOUSE_SEALING_KEY_FILE')) own['CUSTOMHOUSE_SEALING_KEY_FILE'] = files.sealingKey;
   if (databaseUrl !== undefined) own['CUSTOMHOUSE_DATABASE_URL'] = databaseUrl;
   // The log is on PostgreSQL unless somebody runs Kafka for it.
