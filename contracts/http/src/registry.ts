@@ -12,7 +12,7 @@ export const stdioNotAllowed = defineProblem({
   help: 'Whoever may add such a server can run commands where the gateway runs. Set CUSTOMHOUSE_REGISTRY_STDIO=true if operators may, or put the server into the servers file.',
 });
 export const definitionMismatch = defineProblem({
-  code: 'digest-mismatch',
+  code: 'definition-changed',
   status: 409,
   title: 'The definition is another one by now',
   help: 'The server has changed the tool since it was looked at. Read it again and accept what it says now.',

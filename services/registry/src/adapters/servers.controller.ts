@@ -17,7 +17,7 @@ import { makeCursor, readCursor } from './cursor.js';
 import { Discovery } from './discovery.js';
 import { Servers } from './servers.js';
 
-const problems: Record<RefusalRule, ProblemKind> = { conflict, 'not-found': notFound, 'digest-mismatch': definitionMismatch };
+const problems: Record<RefusalRule, ProblemKind> = { conflict, 'not-found': notFound, 'definition-changed': definitionMismatch };
 type Routes = typeof registryRoutes;
 
 @Controller()

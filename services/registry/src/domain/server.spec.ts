@@ -111,7 +111,7 @@ describe('a tool', () => {
   it('is accepted as it was looked at, and not as it is by now', () => {
     const state = given(registered, reached, discovered('read', 'd1'), accepted('read', 'd1'), drifted('read', 'd2', 'd1'));
     expect(decide(acceptTool('read', 'd2'), state)).toEqual([accepted('read', 'd2', 'ada')]);
-    expect(refusal(acceptTool('read', 'd1'), state)).toBe('digest-mismatch');
+    expect(refusal(acceptTool('read', 'd1'), state)).toBe('definition-changed');
     expect(refusal(acceptTool('write', 'd1'), state)).toBe('not-found');
     expect(decide(acceptTool('read', 'd1'), given(registered, reached, discovered('read', 'd1'), accepted('read', 'd1')))).toEqual([]);
   });

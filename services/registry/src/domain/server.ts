@@ -66,7 +66,7 @@ export type ServerEvent =
   | { readonly type: 'registry.tool.restored'; readonly data: ToolSaid }
   | { readonly type: 'registry.tool.vanished'; readonly data: { readonly server: string; readonly tool: string } };
 
-export type RefusalRule = 'conflict' | 'not-found' | 'digest-mismatch';
+export type RefusalRule = 'conflict' | 'not-found' | 'definition-changed';
 
 /** The command cannot be carried out, and nothing happened. */
 export class ServerRefused extends Error {
@@ -137,7 +137,7 @@ function offered({ tool, digest, definition, labels }: OfferedTool, known: Tool 
 function accept({ tool, digest, labels, by }: Command & { do: 'accept' }, { server, tools }: KnownServer): ServerEvent[] {
   const known = tools.get(tool);
   if (known?.offered === undefined) throw new ServerRefused('not-found', `the server "${server.name}" offers no tool "${tool}"`);
-  if (known.offered !== digest) throw new ServerRefused('digest-mismatch', `the definition that is offered has the digest ${known.offered}`);
+  if (known.offered !== digest) throw new ServerRefused('definition-changed', `the definition that is offered has the digest ${known.offered}`);
   if (known.accepted === digest && sameLabels(known.labels, labels)) return [];
   return [{ type: 'registry.tool.accepted', data: { server: server.name, tool, digest, by, labels: [...labels] } }];
 }
