@@ -1,14 +1,15 @@
 // docs/reference/detectors.md, from the rules of libs/detectors.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { credentialRules } from '@customhouse/detectors/credential-rules';
 import { defaultLimits } from '@customhouse/detectors/inspect';
-import { instructionSignals } from '@customhouse/detectors/instruction-signals';
 import { builtInPack } from '@customhouse/detectors/rule-pack';
 import { cell, notice, root } from './root.mjs';
 
 export function detectorsReference() {
   refuseDrift();
+  const compiled = builtInPack.rulesOf.flat();
+  const credentials = new Set(compiled.filter(({ kind }) => kind === 'credential').map(({ rule }) => rule));
+  const signals = new Set(compiled.filter(({ kind }) => kind === 'instruction').map(({ signal }) => signal));
   const page = [
     notice,
     '',
@@ -26,7 +27,7 @@ export function detectorsReference() {
     '',
     '| form | severity |',
     '|---|---|',
-    ...credentialRules.map((rule) => `| ${cell(rule.name)} | ${rule.severity} |`),
+    ...[...credentials].map((rule) => `| ${cell(rule.name)} | ${rule.severity} |`),
     '',
     '## Signals of instructions',
     '',
@@ -34,7 +35,7 @@ export function detectorsReference() {
     '',
     '| signal | in a definition | elsewhere |',
     '|---|---|---|',
-    ...instructionSignals.map((signal) => `| \`${signal.id}\` | ${signal.definition} | ${signal.result} |`),
+    ...[...signals].map((signal) => `| \`${signal.id}\` | ${signal.definition} | ${signal.result} |`),
     '',
     '## Limits',
     '',
