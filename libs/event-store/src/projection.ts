@@ -34,6 +34,8 @@ export interface ProjectionOptions {
   readonly fold: (events: readonly StoredEvent[], scope: ProjectionScope) => Promise<void>;
   /** False when the fold itself drops duplicates, by a unique event id of its own. Default true. */
   readonly dedupe?: boolean;
+  /** How long ids of processed events are remembered: a duplicate that comes later is taken. Default 7 days. */
+  readonly dedupe_ms?: number;
   /** Default 10 000 ms. */
   readonly lease_ms?: number;
   /** Records in one transaction. Default 500. */
@@ -50,6 +52,9 @@ export interface ProjectionObserver {
 
 export type ProjectionState = 'stopped' | 'starting' | 'standby' | 'following' | 'retrying';
 
+const pruneEvery_ms = 3_600_000;
+const prunePortion = 5_000;
+
 /** Follows topics and folds them into PostgreSQL, each record once: the position moves in the transaction that writes the rows. */
 export class Projection {
   private readonly stopping = new AbortController();
@@ -58,6 +63,7 @@ export class Projection {
   /** Offset to read next, by partition, as this process knows it. */
   private next = new Map<string, number>();
   private lastHeld = 0;
+  private lastPruned = -Infinity;
   private failures = 0;
   private trouble: string | undefined;
   private phase: ProjectionState = 'stopped';
@@ -160,6 +166,17 @@ export class Projection {
     if (Date.now() - this.lastHeld < Math.min(1_000, this.lease_ms / 4)) return;
     await holdLease(this.options.dataSource.manager, this.lease!, this.lease_ms, complete);
     this.lastHeld = Date.now();
+    if (performance.now() - this.lastPruned > pruneEvery_ms) await this.prune();
+  }
+
+  /** Forgets the oldest ids, a portion at a time, while there is nothing else to do. */
+  private async prune(): Promise<void> {
+    if (this.options.dedupe === false) return;
+    const sql = `
+      delete from processed_events where ctid = any(array(
+        select ctid from processed_events where group_name = $1 and seen_at < now() - $2 * interval '1 millisecond' limit $3)) returning 1`;
+    const pruned = await rowsOf(this.options.dataSource.manager, sql, [this.options.group, this.options.dedupe_ms ?? 7 * 86_400_000, prunePortion]);
+    if (pruned.length < prunePortion) this.lastPruned = performance.now();
   }
 
   private async process(records: readonly StoredRecord[], complete: number | undefined): Promise<void> {

@@ -99,6 +99,12 @@ export const hostSettings = {
     default: '10000',
     description: 'After this silence of the process that leads a consumer group another one takes over.',
   }),
+  consumerDedupe_ms: setting({
+    env: 'CUSTOMHOUSE_CONSUMER_DEDUPE_MS',
+    schema: milliseconds.min(60_000, 'must be at least 60000'),
+    default: '604800000',
+    description: 'How long the ids of processed events are remembered, to drop duplicates. The ledger of the audit remembers them for ever.',
+  }),
   consumerBatch: setting({
     env: 'CUSTOMHOUSE_CONSUMER_BATCH',
     schema: count.min(1, 'must be at least 1').max(5_000, 'must be at most 5000'),

@@ -30,6 +30,7 @@ export function consumersOf(service: ServiceDefinition, parts: ConsumerParts): E
       decode,
       lease_ms: parts.settings.consumerLease_ms,
       batch: parts.settings.consumerBatch,
+      dedupe_ms: parts.settings.consumerDedupe_ms,
       observer: observe(declared, parts),
     });
     parts.health.add(`consumer-${declared.group}`, () => {
