@@ -101,6 +101,7 @@ function importsOf(path, text) {
     const own = /^@customhouse\/([^/]+)\/(.+)$/.exec(specifier);
     if (own) for (const folder of foldersOf(own[1])) found.push(`${folder}/src/${own[2]}.ts`);
   }
+  for (const [, folder, file] of text.matchAll(/['"]((?:contracts|libs|services|apps)\/[^'"]+)\/dist\/([^'"]+)\.js['"]/g)) found.push(`${folder}/src/${file}.ts`);
   return found;
 }
 
