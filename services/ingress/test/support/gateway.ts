@@ -61,9 +61,14 @@ export class Gateway {
 
   static async start(options: GatewayOptions = {}): Promise<Gateway> {
     const gateway = new Gateway(options);
-    await gateway.#open();
-    await gateway.activate(options.rules ?? allowEverything);
-    return gateway;
+    try {
+      await gateway.#open();
+      await gateway.activate(options.rules ?? allowEverything);
+      return gateway;
+    } catch (error) {
+      await gateway.close();
+      throw error;
+    }
   }
 
   get url(): string {
@@ -216,7 +221,8 @@ export class Gateway {
   }
 
   async close(): Promise<void> {
-    await this.ingress.stop();
+    // Undefined when the start has failed.
+    await (this.ingress as Ingress | undefined)?.stop();
     for (const close of this.#closers.splice(0).toReversed()) await close();
   }
 }
