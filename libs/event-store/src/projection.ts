@@ -202,8 +202,6 @@ export class Projection {
     const folded = await inTransaction(
       dataSource,
       async (tx) => {
-        effects.length = 0;
-        dead.length = 0;
         await holdLease(tx, this.lease!, this.lease_ms, complete);
         const position = await lockPosition(tx, group, topic, partition);
         if (position !== this.next.get(partitionKey(topic, partition))) throw new FencedOff(group);
