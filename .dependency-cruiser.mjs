@@ -131,7 +131,7 @@ export default {
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['source', 'import', 'node', 'default'],
+      conditionNames: ['customhouse-source', 'import', 'node', 'default'],
       extensions: ['.ts', '.mjs', '.js', '.json'],
       mainFields: ['module', 'main', 'types'],
     },

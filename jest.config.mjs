@@ -3,7 +3,8 @@ const base = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['source', 'node'] },
+  // A name of our own: packages of others have a condition `source`, and TypeScript behind it.
+  testEnvironmentOptions: { customExportConditions: ['customhouse-source', 'node'] },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { runTool, temporaryTree } from './temporary-tree.js';
 
-const subpaths = '"exports": { "./*": { "source": "./src/*.ts", "default": "./dist/*.js" } }';
+const subpaths = '"exports": { "./*": { "customhouse-source": "./src/*.ts", "default": "./dist/*.js" } }';
 const packageOf = (name: string, dependencies: object = {}) =>
   JSON.stringify({ name: `@customhouse/${name}`, type: 'module', exports: JSON.parse(`{${subpaths}}`).exports, dependencies }) + '\n';
 
