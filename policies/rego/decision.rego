@@ -49,7 +49,7 @@ effect := "refuse" if {
 
 rules := [{"id": "default-deny", "effect": "refuse", "reason": "No rule allows this call."}] if count(fired) == 0
 
-rules := [{"id": rule.id, "effect": rule.effect, "reason": rule.reason} | some rule in fired] if count(fired) > 0
+rules := [rule.said | some rule in fired] if count(fired) > 0
 
 default obligations := {}
 

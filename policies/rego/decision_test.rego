@@ -9,7 +9,7 @@ pattern(text) := {"first": parts[0], "middle": array.slice(parts, 1, count(parts
 	parts := split(text, "*")
 }
 
-plain(id, effect) := {"id": id, "effect": effect, "reason": concat(" ", ["Because of", id]), "approve": {"quorum": 1, "expires_s": 3600}, "traits": [], "tests": []}
+plain(id, effect) := {"effect": effect, "said": {"id": id, "effect": effect, "reason": concat(" ", ["Because of", id])}, "approve": {"quorum": 1, "expires_s": 3600}, "traits": [], "tests": []}
 
 call := {
 	"principal": {"agent": "claude", "person": "ann@example.com", "groups": ["engineering", "staff"]},
@@ -23,7 +23,7 @@ decide(rules, changes) := decision if {
 	decision := customhouse.decision with input as asked with data.rules as rules
 }
 
-fires(rule) if decide([rule], {}).rules[0].id == rule.id
+fires(rule) if decide([rule], {}).rules[0].id == rule.said.id
 
 with_trait(effect, trait) := object.union(plain("subject", effect), {"traits": [trait]})
 

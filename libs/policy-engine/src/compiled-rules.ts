@@ -1,12 +1,12 @@
-import type { Effect } from '@customhouse/policy-contract/decision';
+import type { Effect, FiredRule } from '@customhouse/policy-contract/decision';
 import type { ArgumentCondition, Rule, RuleSet } from '@customhouse/policy-contract/rules';
 import { takeApart, type PatternParts } from './pattern.js';
 
 /** A rule in the form that policies/rego/decision.rego reads: every field of it that is given becomes one thing to check. */
 export interface CompiledRule {
-  readonly id: string;
   readonly effect: Effect;
-  readonly reason: string;
+  /** What a decision by this rule says of it. */
+  readonly said: FiredRule;
   /** Present exactly when the effect is `hold`. */
   readonly approve?: { readonly quorum: number; readonly expires_s: number };
   /** About the caller and the tool; the same for every call. All must be had. */
@@ -41,8 +41,9 @@ export function inOrder(rules: RuleSet): readonly Rule[] {
 }
 
 export function compileRule(rule: Rule): CompiledRule {
-  const compiled = { id: rule.id, effect: rule.effect, reason: rule.reason, traits: traitsOf(rule), tests: testsOf(rule) };
-  return rule.effect === 'hold' ? { ...compiled, approve: rule.approve ?? oneWithinAnHour } : compiled;
+  const { id, effect, reason } = rule;
+  const compiled = { effect, said: { id, effect, reason }, traits: traitsOf(rule), tests: testsOf(rule) };
+  return effect === 'hold' ? { ...compiled, approve: rule.approve ?? oneWithinAnHour } : compiled;
 }
 
 function traitsOf(rule: Rule): Trait[] {

@@ -98,7 +98,7 @@ class CompiledPolicy implements Policy {
   visible(principal: PolicyInput['principal'], tool: { readonly server: string; readonly tool: string; readonly labels: readonly string[] }): boolean {
     try {
       if (!this.module.has('customhouse/visible')) return true;
-      const candidates = this.index.about(tool.server, tool.tool).candidates(principal, true);
+      const candidates = this.index.about(tool.server, tool.tool).candidates(principal, tool.labels, true);
       const question = { principal, labels: tool.labels, candidates };
       const key = JSON.stringify(question);
       const known = this.#visible.get(key);
@@ -116,7 +116,7 @@ class CompiledPolicy implements Policy {
   #question(input: PolicyInput): Record<string, unknown> {
     const question: Record<string, unknown> = {};
     for (const field of this.reads) question[field] = input[field];
-    question['candidates'] = this.index.about(input.server, input.tool).candidates(input.principal, input.findings.length > 0);
+    question['candidates'] = this.index.about(input.server, input.tool).candidates(input.principal, input.labels, input.findings.length > 0);
     return question;
   }
 

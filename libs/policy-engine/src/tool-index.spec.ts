@@ -6,7 +6,7 @@ const caller = { agent: 'claude', person: 'ann', groups: [] };
 
 function about(server: string, tool: string, ...patterns: string[][]): readonly number[] {
   const rules = patterns.map((tools, number) => rule({ id: `rule-${number}`, effect: 'allow', tools }));
-  return new ToolIndex(rules, 10).about(server, tool).candidates(caller, false);
+  return new ToolIndex(rules, 10).about(server, tool).candidates(caller, [], false);
 }
 
 describe('the index by tool', () => {
@@ -29,8 +29,21 @@ describe('the index by tool', () => {
   it('leaves rules about findings out of a call that has none', () => {
     const rules = [rule({ id: 'a', effect: 'refuse', findings: ['credential'] }), rule({ id: 'b', effect: 'allow' })];
     const found = new ToolIndex(rules, 10).about('files', 'read_file');
-    expect(found.candidates(caller, false)).toEqual([1]);
-    expect(found.candidates(caller, true)).toEqual([0, 1]);
+    expect(found.candidates(caller, [], false)).toEqual([1]);
+    expect(found.candidates(caller, [], true)).toEqual([0, 1]);
+  });
+
+  it('leaves out rules for tools with other labels', () => {
+    const rules = [
+      rule({ id: 'a', effect: 'allow', labels: ['read-only', 'idempotent'] }),
+      rule({ id: 'b', effect: 'hold', without_labels: ['read-only', 'idempotent'] }),
+      rule({ id: 'c', effect: 'hold', labels: ['destructive'], without_labels: ['idempotent'] }),
+    ];
+    const found = new ToolIndex(rules, 10).about('files', 'read_file');
+    expect(found.candidates(caller, [], false)).toEqual([1]);
+    expect(found.candidates(caller, ['read-only'], false)).toEqual([0]);
+    expect(found.candidates(caller, ['destructive'], false)).toEqual([1, 2]);
+    expect(found.candidates(caller, ['destructive', 'idempotent'], false)).toEqual([0]);
   });
 
   it('says which arguments some rule for the tool looks at, whoever the rule is about', () => {
@@ -60,6 +73,6 @@ describe('the index by tool', () => {
     index.about('files', 'two');
     index.about('files', 'three');
     expect(index.about('files', 'one')).not.toBe(first);
-    expect(index.about('files', 'one').candidates(caller, false)).toEqual([0]);
+    expect(index.about('files', 'one').candidates(caller, [], false)).toEqual([0]);
   });
 });

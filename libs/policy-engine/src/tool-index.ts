@@ -7,8 +7,8 @@ import { matches, takeApart, type PatternParts } from './pattern.js';
 export interface ToolRules {
   /** JSON Pointers of the arguments that some rule looks at. */
   readonly argumentsNeeded: readonly string[];
-  /** Numbers of the rules that may apply, ascending. Rules about findings are left out of a call that has none. */
-  candidates(caller: Caller, hasFindings: boolean): readonly number[];
+  /** Numbers of the rules that may apply, ascending: those for other labels are left out, and those about findings where there are none. */
+  candidates(caller: Caller, labels: readonly string[], hasFindings: boolean): readonly number[];
 }
 
 /**
@@ -69,8 +69,12 @@ function toolRules(numbers: readonly number[], rules: readonly Rule[]): ToolRule
   const pointers = new Set(numbers.flatMap((number) => (rules[number]!.when ?? []).map((condition) => condition.argument)));
   return {
     argumentsNeeded: Object.freeze([...pointers].sort()),
-    candidates: (caller, hasFindings) => (hasFindings ? all : quiet).rulesFor(caller),
+    candidates: (caller, labels, hasFindings) => (hasFindings ? all : quiet).rulesFor(caller).filter((number) => suits(rules[number]!, labels)),
   };
+}
+
+function suits({ labels: wanted, without_labels: unwanted }: Rule, labels: readonly string[]): boolean {
+  return (!wanted || wanted.some((label) => labels.includes(label))) && !unwanted?.some((label) => labels.includes(label));
 }
 
 function push(map: Map<string, number[]>, key: string, number: number): void {
