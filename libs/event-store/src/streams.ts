@@ -62,10 +62,11 @@ export class Streams {
     return this.outbox.publish(tx, identified);
   }
 
-  /** All events of a stream, oldest first. */
-  async load(tx: Tx, stream: string): Promise<LoadedStream> {
-    const rows = await rowsOf<StreamRow>(tx, 'select version, event_id, wire_type, data, recorded_at from stream_events where stream = $1 order by version', [stream]);
-    return { version: rows.at(-1)?.version ?? 0, events: rows.map(toStreamEvent) };
+  /** The events of a stream, oldest first: all of them, or those after a version whose state the caller has kept. */
+  async load(tx: Tx, stream: string, after = 0): Promise<LoadedStream> {
+    const sql = 'select version, event_id, wire_type, data, recorded_at from stream_events where stream = $1 and version > $2 order by version';
+    const rows = await rowsOf<StreamRow>(tx, sql, [stream, after]);
+    return { version: rows.at(-1)?.version ?? after, events: rows.map(toStreamEvent) };
   }
 }
 

@@ -41,6 +41,8 @@ describe('a stream', () => {
       [3, 'policy.version.activated', 3],
     ]);
     expect(loaded.events.slice(0, 2).map((event) => event.id)).toEqual(appended.map((event) => event.id));
+    expect((await streams.load(stage.source.manager, 'policy-a', 2)).events.map((event) => event.version)).toEqual([3]);
+    expect(await streams.load(stage.source.manager, 'policy-a', 3)).toEqual({ version: 3, events: [] });
     expect(await streams.load(stage.source.manager, 'policy-none')).toEqual({ version: 0, events: [] });
   });
 

@@ -64,6 +64,18 @@ export const registrySettings = {
     default: '16777216',
     description: 'Largest page of a list of tools.',
   }),
+  listBytes: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_LIST_BYTES',
+    schema: bytes.min(10_000, 'must be at least 10000'),
+    default: '33554432',
+    description: 'All definitions of one server together. One that lists more is not believed at all.',
+  }),
+  changedPause_ms: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS',
+    schema: milliseconds.min(100, 'must be at least 100'),
+    default: '1000',
+    description: 'Least time between two discoveries that a server asks for (`list_changed`). A server that changes every time it is looked at is looked at less and less often.',
+  }),
   allowedAddresses: setting({
     env: 'CUSTOMHOUSE_REGISTRY_ALLOWED_ADDRESSES',
     schema: list,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { pino } from 'pino';
 import type { ServerView, ToolView } from '@customhouse/http-contract/registry';
 import { openLog } from '@customhouse/event-log/open-log';
@@ -34,6 +35,10 @@ const environment = {
   CUSTOMHOUSE_REGISTRY_RETRY_MS: '200',
   CUSTOMHOUSE_REGISTRY_CONNECT_TIMEOUT_MS: '10000',
   CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS: '2000',
+  CUSTOMHOUSE_REGISTRY_TOOLS: '60',
+  CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES: '20000',
+  CUSTOMHOUSE_REGISTRY_LIST_BYTES: '100000',
+  CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '300',
 };
 
 /** An MCP server that says whatever a test wants. */
@@ -41,7 +46,11 @@ class Upstream {
   tools: object[] = [];
   /** Answers instead of the list; `hang` never answers. */
   misbehave: 'hang' | 'endless' | 'garbage' | undefined;
+  /** How often the list was asked for. */
+  listed = 0;
+  private standing: ServerResponse | undefined;
   private readonly server: Server = createServer((request, response) => {
+    if (request.method === 'GET') return void (this.standing = response.writeHead(200, { 'content-type': 'text/event-stream' })).flushHeaders();
     if (request.method !== 'POST') return void response.writeHead(405).end();
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -56,6 +65,7 @@ class Upstream {
   private answer(method: string): object | undefined {
     if (method === 'initialize')
       return { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'made up', version: '1' }, unknownMember: { kept: true } };
+    this.listed += 1;
     if (this.misbehave === 'hang') return undefined;
     if (this.misbehave === 'endless') return { tools: this.tools, nextCursor: 'again' };
     if (this.misbehave === 'garbage') return { tools: 'all of them' };
@@ -69,6 +79,15 @@ class Upstream {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/mcp`;
+  }
+
+  /** Says that its list has changed. */
+  announce(): void {
+    this.standing?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })}\n\n`);
+  }
+
+  get hears(): boolean {
+    return this.standing !== undefined;
   }
 
   /** Answers where it was. */
@@ -128,6 +147,12 @@ const reached = (name: string) =>
   });
 const toolsOf = async (name: string) => (await ask('GET', `/v1/tools?server=${name}`)).body.items as ToolView[];
 
+async function client(): Promise<pg.Client> {
+  const connection = new pg.Client({ connectionString: database.url });
+  await connection.connect();
+  return connection;
+}
+
 /** What ingresses see of a topic of states. */
 async function published(topic: string): Promise<Map<string, any>> {
   const log = await openLog(loadSettings(logSettings, environment, () => ''));
@@ -182,6 +207,18 @@ describe('servers', () => {
     bad[2]!.misbehave = undefined;
     await eventually('a server that mended its ways is reached', async () => ((await ask('GET', '/v1/servers/garbage')).body as ServerView).reachable === true);
     for (const name of ['hanging', 'endless', 'garbage', 'gone', 'good']) expect((await ask('DELETE', `/v1/servers/${name}`)).status).toBe(204);
+  });
+
+  it('that offer too much are not believed, and a tool that is too large is left out', async () => {
+    const many = await upstream(...Array.from({ length: 61 }, (_tool, index) => ({ name: `tool-${index}` })));
+    const wide = await upstream(...Array.from({ length: 8 }, (_tool, index) => ({ name: `tool-${index}`, description: 'x'.repeat(15_000) })));
+    const fat = await upstream({ name: 'fat', description: 'x'.repeat(20_000) }, { name: 'thin' });
+    await Promise.all([add('many', many), add('wide', wide), add('fat', fat)]);
+    expect(await reached('many')).toMatchObject({ reachable: false, problem: expect.stringContaining('more than 60 tools') });
+    expect(await reached('wide')).toMatchObject({ reachable: false, problem: expect.stringContaining('longer than 100000 bytes') });
+    expect(await reached('fat')).toMatchObject({ reachable: true, served: 1 });
+    expect((await toolsOf('fat')).map((tool) => tool.tool)).toEqual(['thin']);
+    for (const name of ['many', 'wide', 'fat']) expect((await ask('DELETE', `/v1/servers/${name}`)).status).toBe(204);
   });
 
   it('that are processes cannot be added through the API unless that is allowed', async () => {
@@ -244,6 +281,26 @@ describe('a tool', () => {
   });
 });
 
+describe('a server that says that its list has changed', () => {
+  it('is looked at soon, and one that never stops saying so is not looked at all the time', async () => {
+    const noisy = await upstream({ name: 'calm' });
+    await add('noisy', noisy);
+    await reached('noisy');
+    await eventually('its stream is open', async () => noisy.hears);
+    noisy.tools = [{ name: 'calm' }, { name: 'new' }];
+    noisy.announce();
+    await eventually('the new tool is seen', async () => (await toolsOf('noisy')).length === 2);
+    const before = noisy.listed;
+    for (const until = Date.now() + 1_500; Date.now() < until; await sleep(5)) {
+      noisy.tools = [{ name: 'calm', description: String(Math.random()) }];
+      noisy.announce();
+    }
+    expect(noisy.listed - before).toBeLessThanOrEqual(6);
+    expect(noisy.listed - before).toBeGreaterThanOrEqual(1);
+    expect((await ask('DELETE', '/v1/servers/noisy')).status).toBe(204);
+  });
+});
+
 describe('API keys', () => {
   it('are shown once, published as a hash, and revoked for good', async () => {
     const issued = await ask('POST', '/v1/keys', { agent: 'reporter', person: 'ada@example.com', roles: ['auditor'] });
@@ -285,5 +342,22 @@ describe('after a restart', () => {
       cursor = `&cursor=${next}`;
     }
     expect(seen).toEqual(before.map((item) => `${item.server}/${item.tool}`));
+  });
+
+  it('decides the same from the whole history as from the state that was kept', async () => {
+    const changing = await upstream({ name: 'a' }, { name: 'b' });
+    await add('history', changing);
+    await reached('history');
+    changing.tools = [{ name: 'a' }, { name: 'b', description: 'changed' }];
+    await ask('POST', '/v1/servers/history/discover');
+    const database = await client();
+    const kept = async () => (await database.query('select version, state from registry.kept_states where name = $1', ['history'])).rows[0];
+    const [before] = [await kept()];
+    expect(before.state.tools).toHaveLength(2);
+    await database.query('update registry.kept_states set form = 0, version = 0, state = null');
+    expect((await ask('PATCH', '/v1/servers/history', { enabled: false })).body).toMatchObject({ generation: 2 });
+    const after = await kept();
+    expect(after).toMatchObject({ version: before.version + 1, state: { tools: before.state.tools, everReached: true } });
+    await database.end();
   });
 });

@@ -29,6 +29,8 @@ const tick_ms = 250;
 export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stopping = new AbortController();
   private readonly under = new Map<string, Promise<void>>();
+  /** Discoveries in a row that found something changed, by server. */
+  private readonly restless = new Map<string, number>();
   private running: Promise<void> | undefined;
   private trouble: string | undefined;
   private wakeUp: () => void = () => undefined;
@@ -121,6 +123,7 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
     if (open.length === 0) return;
     const kept = await rowsOf<{ name: string }>(this.dataSource.manager, 'select name from servers where enabled and name = any($1::text[])', [open]);
     const names = new Set(kept.map((row) => row.name));
+    for (const name of open) if (!names.has(name)) this.restless.delete(name);
     await Promise.all(open.filter((name) => !names.has(name)).map((name) => this.connections.drop(name)));
   }
 
@@ -133,7 +136,10 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
       const { tools, omitted } = await listTools(upstream, this.settings, this.stopping.signal);
       if (omitted.length > 0) this.logger.warn({ server: name, omitted }, 'tools were left out');
       const discovered = upstream.initialized;
-      if (!(await this.servers.isAsKnown(this.dataSource.manager, name, JSON.stringify(discovered), tools))) {
+      if (await this.servers.isAsKnown(this.dataSource.manager, name, JSON.stringify(discovered), tools)) {
+        this.restless.delete(name);
+      } else {
+        this.restless.set(name, (this.restless.get(name) ?? 0) + 1);
         const info = infoOf(discovered) ?? { name: '', version: '' };
         await inTransaction(
           this.dataSource,
@@ -143,7 +149,7 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
           },
         );
       }
-      await this.next(name, this.settings.discovery_ms);
+      await this.next(name, this.settings.discovery_ms * this.patience(name));
     } catch (error) {
       if (this.stopping.signal.aborted) return;
       if (!(error instanceof UpstreamFailed || error instanceof ListingRefused)) throw error;
@@ -160,10 +166,18 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
     await this.dataSource.query('update servers set looked = clock_timestamp(), due = clock_timestamp() + make_interval(secs => $2) where name = $1', [name, after_ms / 1000]);
   }
 
+  /** A few changes in a row are a release. After that, each one doubles the time until the next look, up to 64 times. */
+  private patience(name: string): number {
+    return 2 ** Math.min(6, Math.max(0, (this.restless.get(name) ?? 0) - 3));
+  }
+
   private async makeDue(name: string): Promise<void> {
     try {
       await this.under.get(name)?.catch(() => undefined);
-      await this.dataSource.query('update servers set due = clock_timestamp() where name = $1', [name]);
+      await this.dataSource.query('update servers set due = least(due, greatest(clock_timestamp(), looked + make_interval(secs => $2))) where name = $1', [
+        name,
+        (this.settings.changedPause_ms * this.patience(name)) / 1000,
+      ]);
       this.wake();
     } catch (error) {
       this.report(error);

@@ -3,8 +3,9 @@ import { Outbox } from '@customhouse/event-store/outbox';
 import { oneRow, rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { Streams } from '@customhouse/event-store/streams';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { decide, evolve, initial, type Command, type KnownServer, type OfferedTool, type ServerEvent, type State } from '../domain/server.js';
-import { catalogTopic, serverKey, streamOf, toNewEvent, toolKey, toPublishedServer, toPublishedTool, toServerEvent } from './events.js';
+import { decide, fold, type Command, type KnownServer, type OfferedTool, type ServerEvent, type State } from '../domain/server.js';
+import { catalogTopic, serverKey, streamOf, toNewEvent, toolKey, toPublishedServer, toPublishedTool } from './events.js';
+import { keepState, loadState } from './kept-state.js';
 import type { ServerRow, ToolRow } from './catalog-view.js';
 
 const serverColumns = 'name, generation, transport, enabled, reachable, problem, protocol, discovered, looked';
@@ -68,18 +69,18 @@ export class Servers {
   ): Promise<{ readonly events: readonly ServerEvent[]; readonly after: State }> {
     // Until this transaction ends no other one touches the server, so nothing is decided twice.
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`customhouse.registry.${name}`]);
-    const stream = await this.streams.load(tx, streamOf(name));
-    const state = stream.events.map(toServerEvent).reduce<State>(evolve, initial);
+    const { state, version } = await loadState(tx, this.streams, name);
     // What was found out about another configuration is not about this one.
     if (found && state?.server.generation !== found.generation) return { events: [], after: state };
-    const events = decide(command(stream.version), state);
-    const after = events.reduce<State>(evolve, state);
+    const events = decide(command(version), state);
+    const after = fold(state, events);
     await this.streams.append(
       tx,
       streamOf(name),
-      stream.version,
+      version,
       events.map((event) => toNewEvent(name, event)),
     );
+    if (events.length > 0) await keepState(tx, name, { state: after, version: version + events.length });
     if (after) await this.writeServer(tx, after, events, found?.discovered);
     else if (state) await this.eraseServer(tx, name);
     return { events, after };

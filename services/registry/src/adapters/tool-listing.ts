@@ -11,6 +11,7 @@ export interface ListingLimits {
   readonly pages: number;
   readonly definitionBytes: number;
   readonly pageBytes: number;
+  readonly listBytes: number;
   readonly listTimeout_ms: number;
 }
 
@@ -37,15 +38,18 @@ export async function listTools(upstream: Upstream, limits: ListingLimits, signa
   if (!isJsonObject(capabilities) || capabilities['tools'] === undefined) return { tools: [], omitted: [] };
   const tools = new Map<string, OfferedTool>();
   const omitted: string[] = [];
+  let listBytes = 0;
   const seen = new Set<string>();
   let cursor: string | undefined;
   for (let pages = 1; ; pages += 1) {
     const page = await readPage(upstream, cursor, limits, signal);
     for (const item of page.tools) {
-      const problem = take(item, tools, limits);
-      if (problem !== undefined && omitted.length < 20) omitted.push(problem);
+      const taken = take(item, tools, limits);
+      if (typeof taken === 'number') listBytes += taken;
+      else if (omitted.length < 20) omitted.push(taken);
     }
     if (tools.size > limits.tools) throw new ListingRefused(`it lists more than ${limits.tools} tools (CUSTOMHOUSE_REGISTRY_TOOLS)`);
+    if (listBytes > limits.listBytes) throw new ListingRefused(`the definitions of its tools are longer than ${limits.listBytes} bytes together (CUSTOMHOUSE_REGISTRY_LIST_BYTES)`);
     if (page.next === undefined) return { tools: [...tools.values()], omitted };
     if (seen.has(page.next) || pages >= limits.pages) throw new ListingRefused(`its list of tools does not end: page ${pages} leads to another one`);
     seen.add(page.next);
@@ -70,18 +74,19 @@ async function readPage(
   return { tools, next: nextCursor || undefined };
 }
 
-/** Answers why not, when the tool is left out. */
-function take(item: unknown, tools: Map<string, OfferedTool>, limits: ListingLimits): string | undefined {
+/** Answers the bytes of the definition, or why the tool is left out. */
+function take(item: unknown, tools: Map<string, OfferedTool>, limits: ListingLimits): number | string {
   if (!isJsonObject(item) || typeof item['name'] !== 'string') return 'a tool without a name';
   const { name } = item;
   if (!toolName.test(name)) return `"${name.slice(0, 100)}": a name has 1 to 128 of A-Z, a-z, 0-9, "_", "." and "-"`;
   if (tools.has(name)) return `"${name}": listed twice, the first counts`;
   const text = definitionTextOf(item);
   if (text === undefined) return `"${name}": its definition cannot be recorded`;
-  if (Buffer.byteLength(text) > limits.definitionBytes) return `"${name}": its definition is longer than ${limits.definitionBytes} bytes (CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES)`;
+  const size = Buffer.byteLength(text);
+  if (size > limits.definitionBytes) return `"${name}": its definition is longer than ${limits.definitionBytes} bytes (CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES)`;
   const definition = item as JsonObject & ToolDefinition;
   tools.set(name, { tool: name, digest: hash('sha256', text, 'hex'), definition, labels: proposedLabels(definition) });
-  return undefined;
+  return size;
 }
 
 /** Undefined for what has no canonical form, and for U+0000, which PostgreSQL's JSON cannot hold. */

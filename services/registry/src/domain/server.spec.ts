@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { proposedLabels } from './labels.js';
-import { decide, evolve, initial, ServerRefused, type Command, type OfferedTool, type ServerEvent, type State } from './server.js';
+import { decide, evolve, fold, initial, ServerRefused, type Command, type OfferedTool, type ServerEvent, type State } from './server.js';
 
 const transport = { kind: 'http', url: 'http://localhost:1/mcp' } as const;
 const server = { name: 'files', generation: 1, transport, enabled: true };
@@ -114,6 +114,27 @@ describe('a tool', () => {
     expect(refusal(acceptTool('read', 'd1'), state)).toBe('definition-changed');
     expect(refusal(acceptTool('write', 'd1'), state)).toBe('not-found');
     expect(decide(acceptTool('read', 'd1'), given(registered, reached, discovered('read', 'd1'), accepted('read', 'd1')))).toEqual([]);
+  });
+});
+
+describe('folding', () => {
+  const history = [registered, reached, discovered('read', 'd1'), accepted('read', 'd1'), drifted('read', 'd2', 'd1'), vanished('read'), restored('read', 'd1')];
+
+  it('gives the same state in one go as event by event, and leaves earlier states alone', () => {
+    const half = fold(initial, history.slice(0, 4));
+    const copy = structuredClone(half);
+    expect(fold(half, history.slice(4))).toEqual(given(...history));
+    expect(half).toEqual(copy);
+    const gone: ServerEvent = { type: 'registry.server.removed', data: { name: 'files', by: 'ada' } };
+    expect(fold(half, [discovered('more', 'd3'), gone, registered, discovered('new', 'd4')])).toEqual(given(registered, discovered('new', 'd4')));
+  });
+
+  it('takes time in proportion to the number of events', () => {
+    const tools = Array.from({ length: 5_000 }, (_tool, index) => offer(`tool-${index}`, `d${index}`));
+    const events = decide(reach(tools), given(registered));
+    const begun = performance.now();
+    expect(fold(given(registered), events)!.tools.size).toBe(5_000);
+    expect(performance.now() - begun).toBeLessThan(500);
   });
 });
 

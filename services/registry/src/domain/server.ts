@@ -151,6 +151,28 @@ function infoText({ info, protocol }: { readonly info: { readonly name: string; 
 }
 
 export function evolve(state: State, event: ServerEvent): State {
+  return fold(state, [event]);
+}
+
+/** The state after some events. The tools are copied once and not for each event: a server may have thousands. */
+export function fold(state: State, events: Iterable<ServerEvent>): State {
+  let after = state;
+  let own: Map<string, Tool> | undefined;
+  for (const event of events) {
+    if (event.type.startsWith('registry.tool.') && after) {
+      own ??= new Map(after.tools);
+      after = after.tools === own ? after : { ...after, tools: own };
+      const { tool, changes } = toolChanges(event as ToolEvent);
+      own.set(tool, { ...(own.get(tool) ?? unknownTool), ...changes });
+    } else {
+      after = evolveServer(after, event);
+      if (after?.tools !== own) own = undefined;
+    }
+  }
+  return after;
+}
+
+function evolveServer(state: State, event: ServerEvent): State {
   if (event.type === 'registry.server.registered') return { server: event.data.server, reachable: undefined, everReached: false, info: undefined, tools: new Map() };
   if (!state) return state;
   switch (event.type) {
@@ -162,18 +184,25 @@ export function evolve(state: State, event: ServerEvent): State {
       return { ...state, reachable: true, everReached: true, info: infoText(event.data) };
     case 'registry.server.lost':
       return { ...state, reachable: false };
-    case 'registry.tool.discovered':
-    case 'registry.tool.drifted':
-    case 'registry.tool.restored':
-      return withTool(state, event.data.tool, { offered: event.data.digest });
-    case 'registry.tool.accepted':
-      return withTool(state, event.data.tool, { accepted: event.data.digest, labels: event.data.labels });
-    case 'registry.tool.vanished':
-      return withTool(state, event.data.tool, { offered: undefined });
+    default:
+      return state;
   }
 }
 
-function withTool(state: KnownServer, name: string, changes: Partial<Tool>): KnownServer {
-  const known = state.tools.get(name) ?? { offered: undefined, accepted: undefined, labels: [] };
-  return { ...state, tools: new Map(state.tools).set(name, { ...known, ...changes }) };
+type ToolEvent = Extract<ServerEvent, { type: `registry.tool.${string}` }>;
+
+const unknownTool: Tool = { offered: undefined, accepted: undefined, labels: [] };
+
+function toolChanges(event: ToolEvent): { readonly tool: string; readonly changes: Partial<Tool> } {
+  const { tool } = event.data;
+  switch (event.type) {
+    case 'registry.tool.discovered':
+    case 'registry.tool.drifted':
+    case 'registry.tool.restored':
+      return { tool, changes: { offered: event.data.digest } };
+    case 'registry.tool.accepted':
+      return { tool, changes: { accepted: event.data.digest, labels: event.data.labels } };
+    case 'registry.tool.vanished':
+      return { tool, changes: { offered: undefined } };
+  }
 }
