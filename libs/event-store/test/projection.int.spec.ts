@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { decode } from '@customhouse/event-log/decode';
 import { PositionGone, type EventLog } from '@customhouse/event-log/port';
