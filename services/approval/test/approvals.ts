@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callAborted, callCompleted, callDenied, callOutcomeLost } from '@customhouse/events/call/events';
+import { callAborted, callCompleted, callDenied, callOutcomeCollected, callOutcomeLost } from '@customhouse/events/call/events';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { eventually, Gateway, type HeldData, type Ingress } from './gateway.js';
 
@@ -72,6 +72,18 @@ export function approvals(engines: Engines): void {
       });
       expect(await gateway.log.read(named.held)).toMatchObject({ key: data.session });
       expect(events[3]!.data.searched).toBeGreaterThan(named.held.offset);
+    });
+
+    it('leaves the topic of states once its outcome has reached the client, and stays readable', async () => {
+      const { held: data, id } = await held();
+      await gateway.vote(id, 'bob', 'approve', { binding: data.approval.binding });
+      await gateway.stateIs(id, (state) => state.dispatcher !== null);
+      await ingress.dispatch(data);
+      await ingress.append(callCompleted, completed(data), data.session);
+      await gateway.stateIs(id, (state) => state.status === 'closed');
+      await ingress.append(callOutcomeCollected, { call: data.call, approval: id }, data.session);
+      await eventually('the state is removed', async () => (await gateway.state(id)) === undefined || undefined);
+      expect(await gateway.status(id, 'closed')).toMatchObject({ terminal: 'call.completed' });
     });
 
     it('is shown as it would run, and the same to everybody', async () => {

@@ -143,7 +143,8 @@ describe('a held call', () => {
     await say(hold, { status: 'dispatching', dispatcher: named(hold.position.offset, { attempt: 2 }) });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(sentWith(args)).toBe(1);
-    expect((await after(hold)).types).toEqual(['call.dispatched', 'call.completed']);
+    // The client has it: that is said in the log, so that no other replica gives it out again.
+    expect((await after(hold)).types).toEqual(['call.dispatched', 'call.completed', 'call.outcome.collected']);
   });
 
   it('runs when its client has gone, and the identical call gets what it brought, once', async () => {
@@ -170,6 +171,19 @@ describe('a held call', () => {
     await approve(await held());
     for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ result: { content: [{ text: args['message'] }] } });
     expect([sentWith(args), (await gateway.events()).filter((event) => event.type === 'call.held').length]).toEqual([1, 1]);
+  });
+
+  it('is a new call after another replica gave its outcome to the client', async () => {
+    const args = fresh();
+    await client.call('mischief__echo', args);
+    const hold = await held();
+    await approve(hold);
+    await eventually(async () => (await after(hold)).types.at(-1) === 'call.completed');
+    await say(hold, { status: 'closed', outcome: (await after(hold)).position });
+    // What the approval service does when it reads call.outcome.collected.
+    await gateway.writer.remove('customhouse.state.approvals', hold.data.approval.id);
+    await eventually(async () => textOf(await client.call('mischief__echo', args, { _meta: { 'customhouse/wait_ms': 0 } })).includes('Approval pending'));
+    expect((await held(2)).data.call).not.toBe(hold.data.call);
   });
 
   it('is not the same call for another person, another tool or other arguments', async () => {
@@ -202,7 +216,9 @@ describe('a held call', () => {
     const hold = await held();
     await say(hold, { ...state, dispatcher: named(hold.position.offset) });
     expect(textOf(await answer)).toContain(words);
-    expect(await after(hold)).toMatchObject({ types: ['call.denied'], last: { reason, approval: hold.data.approval.id } });
+    await eventually(async () => (await after(hold)).types.length === 2);
+    expect((await after(hold)).types).toEqual(['call.denied', 'call.outcome.collected']);
+    expect((await gateway.events()).findLast((event) => event.type === 'call.denied')!.data).toMatchObject({ reason, approval: hold.data.approval.id });
     expect(sentWith(args)).toBe(0);
   });
 

@@ -125,5 +125,14 @@ export const callDenied = defineEvent({
   }),
 });
 
+/** Comes after the end of a held call. Until then an identical call is taken for a repetition and gets this outcome; afterwards it is a new call. */
+export const callOutcomeCollected = defineEvent({
+  type: 'call.outcome.collected',
+  version: 1,
+  topic,
+  summary: 'The outcome of a held call was given to the client that asked for it.',
+  schema: z.strictObject({ call: Ulid, approval: Ulid }),
+});
+
 /** Events after which nothing more happens to a call. */
 export const terminalCallEvents = [callRefused, callCompleted, callFailed, callOutcomeLost, callAborted, callDenied] as const;

@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { Logger } from 'pino';
 import { bindingText } from '@customhouse/events/call/binding';
-import { callDispatched, callHeld, terminalCallEvents } from '@customhouse/events/call/events';
+import { callDispatched, callHeld, callOutcomeCollected, terminalCallEvents } from '@customhouse/events/call/events';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import type { BatchContext } from '@customhouse/nest/event-context';
@@ -13,7 +13,7 @@ import { RequestMetrics } from './metrics.js';
 
 const terminals: ReadonlySet<string> = new Set(terminalCallEvents.map((declaration) => declaration.type));
 
-/** Follows the calls: a held one opens a request, a dispatch is noted, and the end of a call closes its request. */
+/** Follows the calls: a held one opens a request, a dispatch is noted, the end of a call closes its request, and once its outcome was collected nobody needs its state any more. */
 @Controller()
 export class CallsConsumer {
   constructor(
@@ -31,6 +31,7 @@ export class CallsConsumer {
       const held = event.type === callHeld.type;
       if (held && event.foreign !== undefined) throw new Error(`${event.envelope.type} is newer than this software: the call waits until it is upgraded or expires`);
       if (held) ours.set(callOf(event) ?? '', await this.open(event, context));
+      else if (event.type === callOutcomeCollected.type) await this.requests.retire(context.tx, (event.data as { readonly approval: string }).approval);
       else {
         const approval = ours.get(callOf(event) ?? '');
         if (approval !== undefined) await this.goOn(approval, event, context);

@@ -114,6 +114,12 @@ export class Requests {
     await tx.query('update requests set dispatched = true where approval = $1', [approval]);
   }
 
+  /** Takes a closed request out of the topic of states before its time: its outcome has reached the client. */
+  async retire(tx: Tx, approval: string): Promise<void> {
+    const retired = await rowsOf(tx, `update requests set published = false where approval = $1 and published and status = 'closed' returning approval`, [approval]);
+    if (retired.length > 0) await this.outbox.remove(tx, 'customhouse.state.approvals', [approval]);
+  }
+
   private async evidence(tx: Tx, state: Request, row: LockedRow): Promise<Evidence> {
     const held = { partition: row.held_partition, offset: Number(row.held_offset) };
     const [position] = await rowsOf<{ next_offset: string }>(tx, `select next_offset from positions where group_name = $1 and topic = 'customhouse.calls' and partition = $2`, [

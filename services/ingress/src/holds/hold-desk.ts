@@ -280,9 +280,15 @@ export class HoldDesk {
       const text = ending(waiter.requestId);
       if (text === undefined) exchange.forget();
       else exchange.answer(text);
-      exchange.onDelivered(() => (hold.collected = true));
+      exchange.onDelivered(() => this.#collected(hold));
       waiter.done();
     }
+  }
+
+  #collected(hold: Hold): void {
+    if (hold.collected) return;
+    hold.collected = true;
+    this.tools.recorder.collected(hold.call, hold.session, hold.approval);
   }
 
   #keepWaiting(hold: Hold, waiter: Waiter, now: number): void {

@@ -1,4 +1,15 @@
-import { callAborted, callAdmitted, callCompleted, callDenied, callDispatched, callFailed, callHeld, callOutcomeLost, callRefused } from '@customhouse/events/call/events';
+import {
+  callAborted,
+  callAdmitted,
+  callCompleted,
+  callDenied,
+  callDispatched,
+  callFailed,
+  callHeld,
+  callOutcomeCollected,
+  callOutcomeLost,
+  callRefused,
+} from '@customhouse/events/call/events';
 import { LogIndeterminate, LogRefused, type EventSink, type NewEvent, type RecordedEvent } from '@customhouse/event-log/sink';
 import { timestamp } from '@customhouse/kernel/time';
 import { newUlid } from '@customhouse/sealing/random';
@@ -92,6 +103,12 @@ export class Recorder {
       this.unfinished.add(event);
       throw unrecorded(call, error);
     }
+  }
+
+  /** The client has the outcome of a held call: the next identical call is a new one, in every replica. */
+  collected(call: string, session: string, approval: string): void {
+    const event: NewEvent = { declaration: callOutcomeCollected, subject: `call-${call}`, key: session, data: { call, approval }, id: newUlid() };
+    this.sink.append(event, { timeout_ms: this.limits.recordTimeout_ms }).catch(() => this.unfinished.add(event));
   }
 
   /** The call was not sent and never will be: the log is told so, as soon as it can be. */
