@@ -30,6 +30,7 @@ const parts = {
   'pure types': script('node_modules/typescript/bin/tsc', '-p', 'tsconfig.pure.json'),
   generated: script('tools/generate.mjs', '--check'),
   style: script('tools/check/style-part.mjs'),
+  policies: script('tools/policy-bundle.mjs', '--check'),
 };
 
 async function main() {

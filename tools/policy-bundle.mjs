@@ -42,7 +42,7 @@ function findOpa() {
   const local = spawnSync('opa', ['version'], { encoding: 'utf8' });
   if (local.status === 0 && local.stdout.includes(`Version: ${version}\n`)) return localOpa;
   const pull = process.env.CI ? [] : ['--pull', 'never'];
-  const probe = spawnSync('docker', ['run', '--rm', ...pull, image, 'version'], { encoding: 'utf8', timeout: 120_000 });
+  const probe = spawnSync('docker', ['run', '--rm', ...pull, image, 'version'], { encoding: 'utf8', timeout: 60_000 });
   if (probe.status === 0) return dockerOpa;
   const engine = spawnSync('docker', ['version'], { encoding: 'utf8', timeout: 20_000 });
   if (process.env.CI && engine.status === 0) throw new Error(`Docker answers, but ${image} cannot be run: ${probe.stderr}`);
