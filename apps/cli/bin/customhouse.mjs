@@ -12,6 +12,8 @@ if (Number(process.versions.node.split('.')[0]) >= needed) {
   module.enableCompileCache?.();
   const { main } = await import('../dist/main.js').catch(explain);
   process.exitCode = await main(process.argv.slice(2));
+  // Everything is done and said: a connection that somebody forgot to close must not keep the shell waiting.
+  setTimeout(() => process.exit(), 2_000).unref();
 } else {
   const node = [1, 2, 3, 4].map((levels) => fileURLToPath(new URL(`${'../'.repeat(levels)}node_modules/node/bin/node`, import.meta.url))).find(existsSync);
   if (!node) fail(`customhouse needs Node ${needed} or newer, and this is ${process.version}. Install it, or run "npm install" in the repository, which brings one.`);

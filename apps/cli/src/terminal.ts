@@ -31,6 +31,15 @@ export class Terminal {
     this.result(document, text);
   }
 
+  /** What a person is shown as the result, and a program is not. */
+  show(text: string): void {
+    this[this.json ? 'note' : 'print'](text);
+  }
+
+  private print(text: string): void {
+    this.surroundings.stdout.write(text.endsWith('\n') ? text : text + '\n');
+  }
+
   /** Something a person wants to know while or after the command runs; scripts do not need it. */
   note(text: string): void {
     this.surroundings.stderr.write(text.endsWith('\n') ? text : text + '\n');

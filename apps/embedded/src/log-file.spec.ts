@@ -24,6 +24,20 @@ describe('the log file', () => {
     log.close();
   });
 
+  it('does not say the same error again and again', () => {
+    const errors: string[] = [];
+    let time = 0;
+    const log = openLogFile(
+      join(folder, 'customhouse.log'),
+      (message) => errors.push(message),
+      () => time,
+    );
+    for (time = 0; time <= 60_000; time += 100) log.write('{"level":"error","msg":"the database is away"}\n');
+    log.write('{"level":"error","msg":"another"}\n');
+    log.close();
+    expect(errors).toEqual(['the database is away', 'the database is away', 'the database is away', 'another']);
+  });
+
   it('begins anew when it has grown, and keeps the old one beside it', () => {
     const path = join(folder, 'customhouse.log');
     writeFileSync(path, 'x'.repeat(10 * 1024 * 1024 + 1));

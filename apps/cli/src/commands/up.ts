@@ -53,6 +53,8 @@ async function up(session: Session, options: UpOptions): Promise<Exit> {
   } finally {
     await gateway.close();
     if (stop.aborted) terminal.note(`Stopped. The data stays in ${session.dataFolder}`);
+    // Listening for the end of whoever started us keeps this process alive.
+    if (process.connected) process.disconnect();
   }
   return 'ok';
 }
@@ -106,7 +108,7 @@ async function start(session: Session, options: UpOptions, signal: AbortSignal):
 async function demonstrate(session: Session, gateway: Embedded, signal: AbortSignal): Promise<void> {
   const { demonstration } = await import('../up/demonstration.js');
   try {
-    for await (const line of demonstration(session, gateway, signal)) session.terminal.note(line);
+    for await (const line of demonstration(session, gateway, signal)) session.terminal.show(line);
   } catch (error) {
     if (!(error instanceof CliProblem) || signal.aborted) throw error;
     // It shows what can be done; the gateway does not depend on it.

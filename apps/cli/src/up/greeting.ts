@@ -4,6 +4,15 @@ import type { Session } from '../session.js';
 /** What is said when the gateway is ready: where it is, and what to try. */
 export function greeting(session: Session, gateway: Embedded): string {
   const me = commandOf(session);
+  const next = [
+    ['tools', 'what agents can call'],
+    ['call everything__echo message=hello', 'call a tool as an agent would'],
+    ['approvals list', 'what waits for a person'],
+    ['audit search', 'what happened'],
+    ['connect claude-code', 'let your client use the gateway'],
+    ['--help', 'everything else'],
+  ] as const;
+  const longest = Math.max(...next.map(([command]) => command.length));
   return `
 Customhouse is running.
 
@@ -12,14 +21,9 @@ Customhouse is running.
   data                ${session.dataFolder}
   log                 ${gateway.logFile}   (events: ${gateway.log})
 
-Where to go next, in another terminal:
+Where to go next, in another terminal (docs/tutorial/first-call.md explains):
 
-  ${me} tools                                      what agents can call
-  ${me} call everything__echo message=hello        call one as an agent would
-  ${me} approvals list                             what waits for a person
-  ${me} audit search                               what happened
-  ${me} connect claude-code                        let your client use the gateway
-  docs/tutorial/first-call.md                      the same, slowly
+${next.map(([command, what]) => `  ${me} ${command.padEnd(longest)}   ${what}`).join('\n')}
 
 Ctrl-C stops it; the data stays.
 `;
