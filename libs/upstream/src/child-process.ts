@@ -10,6 +10,8 @@ process.on('exit', () => {
   for (const group of living) signalGroup(group, 'SIGKILL');
 });
 
+const lastWords_ms = 500;
+
 export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
@@ -24,7 +26,7 @@ export interface Child {
     readonly stdout: NonNullable<ChildProcess['stdout']>;
     readonly stderr: NonNullable<ChildProcess['stderr']>;
   };
-  /** Resolves with a sentence once the child has been reaped. */
+  /** Resolves with a sentence once the child has been reaped and its output read. */
   readonly exited: Promise<string>;
   /** Ends standard input, then SIGTERM, then SIGKILL to the group, a share of the time each. Resolves when the child is gone. */
   stop(timeout_ms: number): Promise<void>;
@@ -41,7 +43,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         signalGroup(child.pid, 'SIGKILL');
         living.delete(child.pid);
       }
-      resolve(signal ? `the process was ended by ${signal}` : `the process exited with code ${code}`);
+      const reason = signal ? `the process was ended by ${signal}` : `the process exited with code ${code}`;
+      // What it wrote last may still be in the pipe. A grandchild that left the group could keep the pipe open for ever.
+      const late = setTimeout(() => resolve(reason), lastWords_ms);
+      child.once('close', () => {
+        clearTimeout(late);
+        resolve(reason);
+      });
     });
   });
   await new Promise<void>((resolve, reject) => {

@@ -11,6 +11,9 @@ export interface ExchangeOptions {
   readonly onAbandoned?: (id: RequestId, reason: string) => void;
 }
 
+/** A timer that is set for longer fires at once. */
+const longestTimer_ms = 2 ** 31 - 1;
+
 /**
  * One request that waits for its answer: settled once, by the answer, a failure, the timer or the caller's signal. The
  * transports extend it or keep it; it is one object with no closures because every call makes one.
@@ -27,7 +30,7 @@ export class Exchange {
     private readonly resolve: (answer: UpstreamAnswer) => void,
     private readonly reject: (failure: UpstreamFailed) => void,
   ) {
-    this.#timer = setTimeout(onTimeout, options.timeout_ms, this);
+    this.#timer = setTimeout(onTimeout, Math.min(options.timeout_ms, longestTimer_ms), this);
     options.signal?.addEventListener('abort', this);
   }
 

@@ -26,6 +26,9 @@ createInterface({ input: process.stdin }).on('line', (line) => {
       return;
     case 'dies':
       return process.exit(7);
+    case 'answers-and-exits':
+      result(message.id, { text: 'x'.repeat(50_000), last: true });
+      return process.exit(0);
     case 'wrong-id':
       return result(message.id + 1000, { wrong: true });
     case 'two-results':

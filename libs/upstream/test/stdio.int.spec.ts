@@ -71,6 +71,17 @@ describe('a stdio upstream', () => {
     expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'closed', sent: 'no' });
   });
 
+  it('hears what a server said just before it ended', async () => {
+    const upstream = await start('answers-and-exits');
+    expect(await upstream.call({ method: 'x' }, limits)).toMatchObject({ result: { last: true } });
+    expect(await upstream.closed).toBe('the process exited with code 0');
+  });
+
+  it('takes a time limit of many weeks for what it says', async () => {
+    const upstream = await start('progress');
+    expect(await upstream.call({ method: 'x', params: { _meta: {} } }, { ...limits, timeout_ms: 2 ** 40 })).toHaveProperty('result');
+  });
+
   it('refuses an answer above the limit of the call and goes on', async () => {
     const upstream = await start('huge');
     expect(await failure(upstream.call({ method: 'x' }, limits))).toMatchObject({ reason: 'too-large', sent: 'maybe' });
