@@ -76,6 +76,7 @@ export class Ingress {
     const metrics = new IngressMetrics(host.registry, this.#levels());
     const parts: Parts = {
       settings,
+      log,
       sink,
       recorder,
       catalog: this.#catalog,

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { callOutcomeLost } from '@customhouse/events/call/events';
+import { EventWriter } from '@customhouse/event-log/event-writer';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { FaultyLog, holds } from './support/faulty-log.js';
 import { eventually, Gateway } from './support/gateway.js';
@@ -12,7 +14,11 @@ let client: RawClient;
 
 async function start(spool: boolean): Promise<void> {
   upstream = await MischievousServer.start();
-  gateway = await Gateway.start({ spool, environment: { CUSTOMHOUSE_INGRESS_RECORD_TIMEOUT_MS: '1000' }, wrapLog: (engine) => (log = new FaultyLog(engine)) });
+  gateway = await Gateway.start({
+    spool,
+    environment: { CUSTOMHOUSE_INGRESS_RECORD_TIMEOUT_MS: '1000', CUSTOMHOUSE_INGRESS_STALENESS_MS: '2500' },
+    wrapLog: (engine) => (log = new FaultyLog(engine)),
+  });
   await gateway.addServer('mischief', upstream.transport, ['read-only']);
   client = new RawClient(gateway.url);
   await client.initialize();
@@ -132,6 +138,35 @@ describe('an outcome that the log does not take', () => {
     log.decide = undefined;
     await eventually(async () => (await eventsAfter(recorded)).includes('call.completed'));
     await eventually(async () => 'result' in (await client.call('mischief__echo', { message: 'again' })));
+  }, 30_000);
+});
+
+describe('a state that cannot be followed', () => {
+  it('is good for a while; then calls are refused, until it is followed again', async () => {
+    log.deaf = true;
+    expect(await client.call('mischief__echo', { message: 'x' })).toHaveProperty('result');
+    await eventually(async () => ((await client.call('mischief__echo', { message: 'x' }))['error'] as JsonObject | undefined)?.['code'] === -31005);
+    expect(() => gateway.ingress.checkReady()).toThrow('could not be followed');
+    log.deaf = false;
+    await eventually(async () => 'result' in (await client.call('mischief__echo', { message: 'x' })));
+  }, 30_000);
+});
+
+describe('a process that was stopped while a call was on its way', () => {
+  it('does not tell of an outcome, nor record one, when others have ended the call meanwhile', async () => {
+    const recorded = (await gateway.events()).length;
+    const slow = client.call('mischief__slow', { ms: 100 });
+    await eventually(() => upstream.callsOf('slow').length === 1);
+    const admitted = (await gateway.events()).at(-1)!;
+    const audit = new EventWriter({ log: gateway.log, service: 'audit', instance: 'audit' });
+    await audit.start();
+    const call = (admitted.data as JsonObject)['call'] as string;
+    await audit.append({ declaration: callOutcomeLost, subject: `call-${call}`, key: admitted.key, data: { call, reason: 'writer-gone' } });
+    // Nothing of this process runs for so long: as after SIGSTOP.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_500);
+    expect(await slow).toMatchObject({ error: { code: -31003, message: expect.stringContaining('recorded as lost') } });
+    expect(await eventsAfter(recorded)).toEqual(['call.admitted', 'call.outcome.lost']);
+    await audit.close();
   }, 30_000);
 });
 

@@ -20,7 +20,7 @@ import { deniedReply, outcomeReply, receiptOf, type Receipt } from '../mcp/reply
 import { questionOf, run } from '../mcp/tools-call.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
-import { firstDecisive } from './log-search.js';
+import { firstDecisive } from '../mcp/log-search.js';
 import { readEvent, readHeld, type StoredHold } from './stored-hold.js';
 
 interface Tools {
@@ -137,6 +137,7 @@ export class HeldRunner implements Finisher {
       return (id) => outcomeReply(id, call.id, { kind: 'unsent', rule: 'log-unavailable', reason: 'record-indeterminate', message: notSent }, undefined);
     }
     if (!(await this.#isFirst(call, hold, state, dispatched))) return 'elsewhere';
+    call.intent = dispatched;
     const key = await recorder.keyOf(call);
     const [outcome, recorded] = await run(call, key, this.parts);
     const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);

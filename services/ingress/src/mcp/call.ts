@@ -28,6 +28,8 @@ export interface Asked {
 /** One `tools/call` on its way through the stages. Each stage fills in what it is responsible for. */
 export class Call {
   phase: Phase = 'deciding';
+  /** `performance.now()`. */
+  readonly began = performance.now();
   /** Set by resolve; undefined when no such tool is served. */
   tool: ServedTool | undefined;
   server = '';
@@ -38,6 +40,7 @@ export class Call {
   arguments!: Sealed;
   findings: readonly Finding[] = [];
   decision!: Decision;
+  /** The record by which it may be sent: of its admission, or of its dispatch after an approval. */
   intent: RecordedEvent | undefined;
   /** Its records are written but not awaited. */
   relaxed = false;

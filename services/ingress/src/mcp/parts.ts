@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { EventLog } from '@customhouse/event-log/port';
 import type { EventSink } from '@customhouse/event-log/sink';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { IngressSettings } from '../config.js';
@@ -11,9 +12,10 @@ import type { Inspector } from './inspect.js';
 import type { PauseWatch } from './pause-watch.js';
 import type { Recorder } from './record.js';
 
-/** What the stages work with: made once at start (ingress.ts), the same for every call. */
+/** What the stages work with: made once at start (../ingress.ts), the same for every call. */
 export interface Parts {
   readonly settings: IngressSettings;
+  readonly log: EventLog;
   readonly sink: EventSink;
   readonly recorder: Recorder;
   readonly catalog: Catalog;

@@ -160,8 +160,10 @@ export class McpServer {
     if (response.headersSent || response.destroyed) return void response.destroy();
     const text = errorText(null, failure.rule, failure.message, failure.data);
     const headers: Record<string, string> = { 'content-type': 'application/json', ...failure.headers };
-    if (!request.complete && isLong(request)) headers['connection'] = 'close';
-    response.writeHead(failure.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text);
+    headers['content-length'] = String(Buffer.byteLength(text));
+    if (request.complete || !isLong(request)) return void response.writeHead(failure.status, headers).end(text);
+    response.writeHead(failure.status, { ...headers, connection: 'close' }).write(text);
+    discardRest(request, () => response.end());
   }
 
   #fault(error: unknown): HttpFailure {
@@ -184,6 +186,30 @@ export class McpServer {
 /** To use the connection again, what is left of the body would have to be read. */
 function isLong({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 65_536;
+}
+
+const discard = { bytes: 16 * 2 ** 20, ms: 2_000 };
+
+/**
+ * A connection that is closed with unread bytes is reset, and its client may never see the answer. So what still comes is thrown away
+ * for a moment, within limits, before `close` is called.
+ */
+function discardRest(request: IncomingMessage, close: () => void): void {
+  let left = discard.bytes;
+  const timer = setTimeout(finish, discard.ms);
+  function finish(): void {
+    clearTimeout(timer);
+    request.removeAllListeners('data');
+    request.pause();
+    close();
+  }
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) finish();
+  });
+  request.once('end', finish);
+  request.once('close', finish);
+  request.resume();
 }
 
 function addressOf(request: IncomingMessage): string {

@@ -13,11 +13,14 @@ import type { Asked, Call } from './call.js';
 import { dispatch } from './dispatch.js';
 import { Failure } from './failure.js';
 import { inspect } from './inspect.js';
+import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
 import { failureReply, outcomeReply, receiptOf, refusalReply } from './reply.js';
 import { resolve } from './resolve.js';
 
+/** Time to look for the end of a call in the log. */
+const search_ms = 5_000;
 /** Names are limited, because they are recorded in clear. */
 const maxNameLength = 256;
 
@@ -137,11 +140,37 @@ function reasonOf(decision: Decision): string {
 
 /** From the recorded intent to the recorded end. Rejects with Failure when the end could not be recorded in time. */
 export async function run(call: Call, key: DataKey, parts: Parts): Promise<[Outcome, RecordedEvent | undefined]> {
+  if (await wasEnded(call, parts)) return [takenForDead, undefined];
   const sent = performance.now();
   const outcome = await outcomeOf(call, parts).catch((error: unknown) => fault(call, parts, error));
   const upstream_ms = Math.round((performance.now() - sent) * 1000) / 1000;
   call.phase = 'ended';
+  if (await wasEnded(call, parts)) return [takenForDead, undefined];
   return [outcome, await parts.recorder.ended(call, outcome, key, upstream_ms)];
+}
+
+const takenForDead: Outcome = {
+  kind: 'lost',
+  reason: 'writer-gone',
+  message: 'the gateway did not run for a while, and the call was recorded as lost meanwhile; whether it was made is not known',
+};
+
+/**
+ * When this process was stopped while the call was on its way, the audit may have taken it for dead and ended the call. The first end
+ * counts: the call is not sent then, and its client is not told another one. Costs nothing where there was no pause.
+ */
+function wasEnded(call: Call, parts: Parts): boolean | Promise<boolean> {
+  return call.intent !== undefined && parts.pauses.pausedSince(call.began) && hasEnd(call, call.intent, parts);
+}
+
+async function hasEnd(call: Call, intent: RecordedEvent, parts: Parts): Promise<boolean> {
+  const from = { ...intent.position, offset: intent.position.offset + 1 };
+  try {
+    return (await firstDecisive(parts.log, call.id, from, search_ms)) !== undefined;
+  } catch (error) {
+    parts.logger.warn({ error, call: call.id }, 'after a pause the log could not be searched for the end of a call; its outcome is recorded');
+    return false;
+  }
 }
 
 async function outcomeOf(call: Call, parts: Parts): Promise<Outcome> {

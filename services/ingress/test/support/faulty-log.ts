@@ -1,9 +1,11 @@
 import type { AppendResult, EventLog, FollowedBatch, FollowOptions, LogRecord, Position, Positions, StoredRecord } from '@customhouse/event-log/port';
 
-/** A real log with a switch for how appends fail. Reading always works. */
+/** A real log with switches for how it fails. */
 export class FaultyLog implements EventLog {
   /** `down`: refused at once. `hang`: no answer, nothing stored. `lose`: stored, and the answer is lost. */
   mode: 'ok' | 'down' | 'hang' | 'lose' = 'ok';
+  /** Nothing can be followed. */
+  deaf = false;
   /** Decides for each batch instead, when set. */
   decide: ((batch: readonly LogRecord[]) => FaultyLog['mode']) | undefined;
 
@@ -18,11 +20,15 @@ export class FaultyLog implements EventLog {
     return batch.map(() => ({ outcome: 'indeterminate', error: new Error('no answer') }));
   }
 
-  follow(options: FollowOptions): AsyncIterable<FollowedBatch> {
-    return this.log.follow(options);
+  async *follow(options: FollowOptions): AsyncIterable<FollowedBatch> {
+    for await (const batch of this.log.follow(options)) {
+      if (this.deaf) throw new Error('the log cannot be followed');
+      yield batch;
+    }
   }
 
   readState(topic: string, signal?: AbortSignal): Promise<{ readonly records: readonly StoredRecord[]; readonly next: Positions }> {
+    if (this.deaf) return Promise.reject(new Error('the log cannot be read'));
     return this.log.readState(topic, signal);
   }
 
