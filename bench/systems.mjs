@@ -132,7 +132,7 @@ export async function startServices({ upstream, database, log, relaxed, client =
   };
   await launch('registry', otherCore);
   await launch('policy', otherCore);
-  const ingress = await launch('ingress', measuredCore, { CUSTOMHOUSE_INGRESS_PORT: String(ports.mcp), CUSTOMHOUSE_INGRESS_RELAXED_READS: String(relaxed), CUSTOMHOUSE_SPOOL_DIR: join(folder, 'spool') });
+  const ingress = await launch('ingress', measuredCore, { CUSTOMHOUSE_INGRESS_PORT: String(ports.mcp), CUSTOMHOUSE_INGRESS_RELAXED_READS: String(relaxed), CUSTOMHOUSE_SPOOL_PATH: join(folder, 'spool') });
   const url = `http://127.0.0.1:${ports.mcp}/mcp`;
   const bearer = await furnish({ registry: `http://127.0.0.1:${ports.registry}`, policy: `http://127.0.0.1:${ports.policy}`, operator, upstream, mcp: url });
   const stop = async () => {

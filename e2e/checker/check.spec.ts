@@ -52,7 +52,7 @@ describe('the checker', () => {
   it('finds a reply whose outcome is not in the log (I2)', () => {
     const run = goodRun();
     run.log = [run.log[0]!, event('call.outcome.lost', { call: 'c1' }, { sequence: '0000000000000002' })];
-    run.database = [{ call: 'c1', status: 'outcome-lost' }];
+    run.database = [{ call: 'c1', status: 'lost' }];
     expect(found(run)).toEqual(['I2']);
   });
 

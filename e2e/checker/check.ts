@@ -149,7 +149,7 @@ const statusOf: Record<string, string> = {
   'call.refused': 'refused',
   'call.completed': 'completed',
   'call.failed': 'failed',
-  'call.outcome.lost': 'outcome-lost',
+  'call.outcome.lost': 'lost',
   'call.aborted': 'aborted',
   'call.denied': 'denied',
 };

@@ -47,7 +47,7 @@ export class EmbeddedGateway implements Gateway {
   async start(): Promise<void> {
     this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', '0', '--data', this.data], {
       CUSTOMHOUSE_INGRESS_HOLD_MS: '3000',
-      CUSTOMHOUSE_AUDIT_WRITER_SILENCE_MS: '10000',
+      CUSTOMHOUSE_AUDIT_WRITER_SILENCE_MS: '15000',
       ...this.environment,
     });
     this.ready = await this.child.line((line) => (line.startsWith('{"ready":true') ? (JSON.parse(line) as Ready) : undefined), 120_000);

@@ -8,7 +8,7 @@ interface Approval {
 }
 
 async function openRequests(w: World): Promise<Approval[]> {
-  return (await w.must<{ approvals: Approval[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).approvals;
+  return (await w.must<{ items: Approval[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).items;
 }
 
 /** Makes a call that is held, and resolves with its request when a person can see it. */

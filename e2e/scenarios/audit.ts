@@ -18,8 +18,8 @@ export function audit(world: () => World): void {
       const seen: string[] = [];
       let cursor: string | undefined;
       do {
-        const page = await w.must<{ calls: { call: string }[]; next: string | null }>('audit', 'GET', `/v1/calls?${new URLSearchParams({ agent: 'searched-agent', limit: '3', ...(cursor ? { cursor } : {}) })}`, undefined, w.keys.auditor.presented);
-        seen.push(...page.calls.map((row) => row.call));
+        const page = await w.must<{ items: { call: string }[]; next: string | null }>('audit', 'GET', `/v1/calls?${new URLSearchParams({ agent: 'searched-agent', limit: '3', ...(cursor ? { cursor } : {}) })}`, undefined, w.keys.auditor.presented);
+        seen.push(...page.items.map((row) => row.call));
         cursor = page.next ?? undefined;
       } while (cursor);
       expect(seen).toHaveLength(4);

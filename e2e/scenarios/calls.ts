@@ -40,7 +40,7 @@ export function calls(world: () => World): void {
       const result = await w.call('truth__note', { text: 'open the vault' });
       expect(result.isError).toBe(true);
       expect(text(result)).toContain('Notes must not be about the vault.');
-      expect(result._meta?.['customhouse/decision']).toMatchObject({ effect: 'refuse', rules: [expect.objectContaining({ id: 'no-secrets-in-notes' }), expect.anything()] });
+      expect(result._meta?.['customhouse/decision']).toMatchObject({ effect: 'refuse', rules: ['no-secrets-in-notes', 'read-the-truth'] });
       expect(w.truth.seen.length).toBe(before);
       const call = (result._meta?.['customhouse/decision'] as { call: string }).call;
       const found = await w.eventually('the refusal is in the audit', async () => (await w.search({ effect: 'refuse' })).find((row) => row.call === call));

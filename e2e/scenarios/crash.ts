@@ -96,7 +96,7 @@ export function crashes(world: () => World): void {
       await w.gateway.kill('ingress');
       w.truth.release();
       await w.gateway.restart('ingress');
-      await w.eventually('the call is lost in the audit', async () => (await w.search({ tool: 'slow', status: 'outcome-lost' })).length > 0, 90_000);
+      await w.eventually('the call is lost in the audit', async () => (await w.search({ tool: 'slow', status: 'lost' })).length > 0, 90_000);
       await verify(w, []);
     }, 180_000);
 
@@ -127,7 +127,7 @@ export function crashes(world: () => World): void {
       const pending = w.call('truth__act', { text: marker });
       pending.catch(() => undefined);
       const find = async (): Promise<string | undefined> =>
-        (await w.must<{ approvals: { approval: string; tool: string }[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).approvals.find((row) => row.tool === 'act')?.approval;
+        (await w.must<{ items: { approval: string; tool: string }[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).items.find((row) => row.tool === 'act')?.approval;
       const approval = await w.eventually('the request is open', find);
       await w.gateway.stop();
       await w.gateway.start();

@@ -50,7 +50,7 @@ export function federation(world: () => World): void {
         await w.must('registry', 'POST', '/v1/servers/truth/discover', {});
         await w.eventually('the drifted tool is not listed', async () => !(await w.toolNames()).includes('truth__note'));
         await expect(w.call('truth__note', { text: 'x' })).rejects.toThrow();
-        const { tools } = await w.must<{ tools: { tool: string; status: string; digest: string }[] }>('registry', 'GET', '/v1/tools?server=truth');
+        const { items: tools } = await w.must<{ items: { tool: string; status: string; digest: string }[] }>('registry', 'GET', '/v1/tools?server=truth');
         const drifted = tools.find((tool) => tool.tool === 'note' && tool.status === 'quarantined');
         expect(drifted).toBeDefined();
         w.truth.description = original;

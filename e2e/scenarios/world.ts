@@ -101,8 +101,8 @@ export class World {
   }
 
   async search(query: Record<string, string>): Promise<AuditedCall[]> {
-    const answer = await this.must<{ calls: AuditedCall[] }>('audit', 'GET', `/v1/calls?${new URLSearchParams(query)}`, undefined, this.keys.auditor.presented);
-    return answer.calls;
+    const answer = await this.must<{ items: AuditedCall[] }>('audit', 'GET', `/v1/calls?${new URLSearchParams(query)}`, undefined, this.keys.auditor.presented);
+    return answer.items;
   }
 
   /** Polls until it holds. A projection follows; it does not answer. */
