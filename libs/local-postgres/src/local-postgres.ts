@@ -6,7 +6,7 @@ import { chooseAccount, type Account } from './account.js';
 import { installedBinaries, usableBinaries, type Binaries } from './binaries.js';
 import { ensureCluster, ensurePassword, superuser } from './cluster.js';
 import { OwnerLock, stopOrphan } from './owner.js';
-import { lastComplaints, Postmaster } from './postmaster.js';
+import { Postmaster } from './postmaster.js';
 import { LocalPostgresError, messageOf } from './problem.js';
 import { chooseRoom } from './room.js';
 
@@ -19,6 +19,8 @@ export interface LocalPostgresOptions {
   readonly onProgress?: (message: string) => void;
   /** The server ended by itself and is being started again, or could not be; undefined when it is back. */
   readonly onProblem?: (message: string | undefined) => void;
+  /** Where root's database goes when the account that the server runs as cannot reach `dataDir`. Default `/var/lib/customhouse-postgres`. */
+  readonly outside?: string;
   /** Longest wait for the server to accept connections, recovery after a crash included. Default 60 000 ms. */
   readonly timeout_ms?: number;
 }
@@ -43,7 +45,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
   const onProgress = options.onProgress ?? (() => undefined);
   const dataDir = resolve(options.dataDir);
   const account = chooseAccount(join(dataDir, 'cluster'));
-  const room = chooseRoom(dataDir, account, onProgress);
+  const room = chooseRoom(dataDir, account, onProgress, options.outside);
   const binaries = usableBinaries(installedBinaries(), account, room, onProgress);
   const password = ensurePassword(dataDir);
   const cluster = await ensureCluster(room, password, binaries, account, onProgress);
@@ -146,19 +148,19 @@ class LocalServer implements LocalPostgres {
     const started = performance.now();
     let told = started;
     for (;;) {
-      if (!postmaster.running) throw this.failed('ended at once');
+      if (!postmaster.running) throw this.failed(postmaster, 'ended at once');
       const problem = await tryToConnect(this.urlOf('postgres'));
       if (problem === undefined) return;
       const now = performance.now();
-      if (now - started > this.options.timeout_ms) throw this.failed(`does not accept connections after ${this.options.timeout_ms} ms (${problem})`);
+      if (now - started > this.options.timeout_ms) throw this.failed(postmaster, `does not accept connections after ${this.options.timeout_ms} ms (${problem})`);
       if (now - told > 1_000) this.options.onProgress('waiting for the database server (after a crash it first repairs its files)');
       if (now - told > 1_000) told = now;
       await sleep(25);
     }
   }
 
-  private failed(what: string): LocalPostgresError {
-    const complaints = lastComplaints(this.options.logFile);
+  private failed(postmaster: Postmaster, what: string): LocalPostgresError {
+    const complaints = postmaster.lastWords();
     if (/could not bind|Address already in use/.test(complaints)) {
       return new LocalPostgresError(`the database server cannot listen on 127.0.0.1:${this.port}: the port is in use. Choose another one, or 0 for any free one`);
     }

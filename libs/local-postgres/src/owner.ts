@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { isPostgres, readPidFile, removePidFile } from './postmaster.js';
+import { readPidFile, removePidFile, servesCluster } from './postmaster.js';
 import { LocalPostgresError } from './problem.js';
 
 /** Any number that nobody else locks. */
@@ -49,7 +49,7 @@ export async function stopOrphan(cluster: string, urlOf: (port: number) => strin
   for (let told = false; ; told = true) {
     const last = readPidFile(cluster);
     if (!last) return;
-    if (!isPostgres(last.pid)) return removePidFile(cluster);
+    if (!servesCluster(last.pid, cluster)) return removePidFile(cluster);
     if (performance.now() > deadline)
       throw new LocalPostgresError(`a database server (process ${last.pid}) still runs on ${cluster} and does not stop: end it with kill -INT ${last.pid}`);
     const owned = await tryToOwn(urlOf(last.port));

@@ -51,6 +51,7 @@ export class Postmaster {
   private constructor(
     private readonly child: ChildProcess,
     private readonly leash: Writable,
+    private readonly log: { readonly file: string; readonly from: number },
   ) {
     this.ended = new Promise((resolve) => {
       const end = () => {
@@ -66,6 +67,7 @@ export class Postmaster {
 
   static start({ binaries, cluster, account, port, logFile }: PostmasterOptions): Postmaster {
     rotate(logFile);
+    const from = sizeOf(logFile);
     const log = openSync(logFile, 'a', 0o600);
     try {
       const flags = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -80,7 +82,7 @@ export class Postmaster {
       const leash = child.stdio[3] as Writable;
       // The watcher may be gone before we let go of it.
       leash.on('error', () => undefined);
-      return new Postmaster(child, leash);
+      return new Postmaster(child, leash, { file: logFile, from });
     } finally {
       closeSync(log);
     }
@@ -92,6 +94,11 @@ export class Postmaster {
 
   get pid(): number | undefined {
     return this.child.pid;
+  }
+
+  /** The last things that this process wrote to its log. */
+  lastWords(): string {
+    return readFileSync(this.log.file).subarray(this.log.from).toString('utf8').trimEnd().split('\n').slice(-8).join('\n');
   }
 
   /** Fast shutdown; harsher when that takes too long, which costs a recovery at the next start and no data. */
@@ -132,10 +139,10 @@ export function readPidFile(cluster: string): PidFile | undefined {
 }
 
 /**
- * Whether a process with this number is a PostgreSQL. Numbers are given out again, and quickly in containers: a stale file that names a
- * process of somebody else's must not keep the server from starting.
+ * Whether a process with this number is a server on the cluster. Numbers are given out again, and quickly in containers: a stale file that
+ * names a process of somebody else's must not keep the server from starting.
  */
-export function isPostgres(pid: number): boolean {
+export function servesCluster(pid: number, cluster: string): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
@@ -144,7 +151,7 @@ export function isPostgres(pid: number): boolean {
   }
   if (process.platform !== 'linux') return true;
   try {
-    return /postgres/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster);
   } catch {
     return false;
   }
@@ -154,22 +161,10 @@ export function removePidFile(cluster: string): void {
   rmSync(join(cluster, 'postmaster.pid'), { force: true });
 }
 
-/** The last lines of the server's log that say what went wrong. */
-export function lastComplaints(logFile: string): string {
-  try {
-    const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-50);
-    return (
-      lines
-        .filter((line) => /FATAL|PANIC|ERROR|HINT/.test(line))
-        .slice(-4)
-        .join('\n') || lines.slice(-4).join('\n')
-    );
-  } catch {
-    return '';
-  }
+function rotate(logFile: string): void {
+  if (sizeOf(logFile) > 10 * 1024 * 1024) renameSync(logFile, `${logFile}.old`);
 }
 
-function rotate(logFile: string): void {
-  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > 10 * 1024 * 1024) renameSync(logFile, `${logFile}.old`);
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,0 +1,6 @@
+// Owns a server until it is killed. Run by the tests as another process, and as another user.
+import { startLocalPostgres } from '../dist/local-postgres.js';
+
+const server = await startLocalPostgres({ dataDir: process.argv[2], onProgress: (message) => process.stderr.write(`${message}\n`) });
+process.stdout.write(`${JSON.stringify({ url: server.url, pid: server.pid })}\n`);
+process.once('SIGTERM', () => void server.stop().then(() => process.exit(0)));
