@@ -43,7 +43,7 @@ const everything = ['principal', 'client', 'network', 'session', 'time', 'method
 type Field = (typeof everything)[number];
 
 /** Longer questions come from callers with very many groups; remembering them would cost more memory than it saves time. */
-const longestRemembered = 4096;
+const longestRemembered = 1024;
 
 /** The fields that the module wants to see. A module that does not say gets all of them. */
 function readsOf(module: PolicyModule): readonly Field[] {
