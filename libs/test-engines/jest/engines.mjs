@@ -43,7 +43,7 @@ export class Engines {
     if (what === 'postgres') return this.#share('postgres', () => this.#postgres());
     if (what === 'kafka') return this.#share('kafka', () => this.#kafka());
     if (what === 'own' && action === undefined) return this.#own(id, options);
-    return this.#act(id, action);
+    return this.#act(id, action, options);
   }
 
   /** Starts it at most once; a failure is everybody's. */
@@ -80,8 +80,10 @@ export class Engines {
     return { id, ...answer };
   }
 
-  async #act(id, action) {
-    const container = (await this.#docker).container.getById(id);
+  async #act(id, action, options) {
+    const client = (await this.#docker).container;
+    const container = client.getById(id);
+    if (action === 'exec') return client.exec(container, options.command);
     if (action === 'remove') {
       this.#owned.delete(id);
       await container.remove({ force: true, v: true });

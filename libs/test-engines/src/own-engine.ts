@@ -26,6 +26,13 @@ export class OwnEngine {
     return ask(`own/${this.id}/unpause`);
   }
 
+  /** Runs a program inside. Throws what it printed when it fails. */
+  async run(...command: string[]): Promise<string> {
+    const { output, exitCode } = await ask<{ output: string; exitCode: number }>(`own/${this.id}/exec`, { command });
+    if (exitCode !== 0) throw new Error(`${command.join(' ')} ended with ${exitCode}: ${output}`);
+    return output;
+  }
+
   remove(): Promise<unknown> {
     return ask(`own/${this.id}/remove`);
   }
