@@ -36,7 +36,11 @@ export const requirements: readonly Requirement[] = [
   { id: 'restart', source: 'ARCHITECTURE.md', behaviour: 'After a restart everything is still there: servers, keys, policy, open approvals, audit.' },
   { id: 'crash-no-effect-without-intent', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every call that an upstream saw has its intent in the log.' },
   { id: 'crash-one-terminal', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every intent gets exactly one terminal event, and the audit shows it.' },
-  { id: 'log-away', source: 'ARCHITECTURE.md', behaviour: 'While the log cannot be written, calls are refused within the deadline and take no effect; they work again afterwards.' },
+  {
+    id: 'log-away',
+    source: 'ARCHITECTURE.md',
+    behaviour: 'While the log cannot be written, calls are refused within the deadline and take no effect; they work again afterwards.',
+  },
   { id: 'client-sdk-v2', source: 'README.md', behaviour: "The SDK's v2 client works." },
   { id: 'client-sdk-v1', source: 'README.md', behaviour: "The SDK's v1 client works." },
   { id: 'client-inspector', source: 'README.md', behaviour: 'The inspector works from the command line.' },

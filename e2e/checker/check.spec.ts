@@ -7,7 +7,17 @@ let sequence = 0;
 function event(type: string, data: Record<string, unknown>, overrides: Record<string, unknown> = {}): Witnesses['log'][number] {
   offset += 1;
   sequence += 1;
-  const value = { specversion: '1.0', id: `id-${offset}`, type: `customhouse.${type}.v1`, instance: 'i', epoch: '1', sequence: String(sequence).padStart(16, '0'), time: '', data, ...overrides };
+  const value = {
+    specversion: '1.0',
+    id: `id-${offset}`,
+    type: `customhouse.${type}.v1`,
+    instance: 'i',
+    epoch: '1',
+    sequence: String(sequence).padStart(16, '0'),
+    time: '',
+    data,
+    ...overrides,
+  };
   return { topic: 'customhouse.calls', partition: 0, offset, key: 's', value: JSON.stringify(value) };
 }
 
@@ -45,7 +55,10 @@ describe('the checker', () => {
 
   it('finds a held call that ran without a recorded dispatch (I1)', () => {
     const run = goodRun();
-    run.log = [event('call.held', { call: 'c1', arguments: 'm1' }, { id: 'x', sequence: '0000000000000001' }), event('call.completed', { call: 'c1' }, { sequence: '0000000000000002' })];
+    run.log = [
+      event('call.held', { call: 'c1', arguments: 'm1' }, { id: 'x', sequence: '0000000000000001' }),
+      event('call.completed', { call: 'c1' }, { sequence: '0000000000000002' }),
+    ];
     expect(found(run)).toEqual(['I1']);
   });
 
@@ -74,12 +87,22 @@ describe('the checker', () => {
 
   it('finds an intent that comes after its outcome (I5)', () => {
     const run = goodRun();
-    run.log = [event('call.completed', { call: 'c1' }, { sequence: '0000000000000001' }), event('call.admitted', { call: 'c1', arguments: 'm1' }, { sequence: '0000000000000002' })];
+    run.log = [
+      event('call.completed', { call: 'c1' }, { sequence: '0000000000000001' }),
+      event('call.admitted', { call: 'c1', arguments: 'm1' }, { sequence: '0000000000000002' }),
+    ];
     expect(found(run)).toContain('I5');
   });
 
   it('finds a database that lacks, contradicts or invents a call (I6)', () => {
-    for (const database of [[], [{ call: 'c1', status: 'failed' }], [{ call: 'c1', status: 'completed' }, { call: 'c7', status: 'completed' }]]) {
+    for (const database of [
+      [],
+      [{ call: 'c1', status: 'failed' }],
+      [
+        { call: 'c1', status: 'completed' },
+        { call: 'c7', status: 'completed' },
+      ],
+    ]) {
       expect(found({ ...goodRun(), database })).toEqual(['I6']);
     }
   });

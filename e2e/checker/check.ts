@@ -71,7 +71,9 @@ function parse(witnesses: Witnesses, report: Report): LoggedEvent[] {
     seen.add(String(envelope['id']));
     events.push({
       id: String(envelope['id']),
-      type: String(envelope['type']).replace(/^customhouse\./, '').replace(/\.v\d+$/, ''),
+      type: String(envelope['type'])
+        .replace(/^customhouse\./, '')
+        .replace(/\.v\d+$/, ''),
       key: record.key,
       where,
       order: record.offset,
@@ -140,8 +142,10 @@ function checkClients(witnesses: Witnesses, calls: Calls, report: Report): void 
     if (client.got !== 'result') continue;
     const events = client.call === undefined ? undefined : calls.get(client.call);
     if (!events) report('I2', `the client of ${client.marker} got a result for call ${client.call}, which is not in the log`);
-    else if (!events.some((event) => event.type === 'call.completed')) report('I2', `call ${client.call} was answered and is recorded as ${events.map((event) => event.type).join(', ')}`);
-    else if (witnesses.markerOf(events[0]!.data['arguments']) !== client.marker) report('I2', `the receipt of ${client.marker} names call ${client.call}, whose arguments are others`);
+    else if (!events.some((event) => event.type === 'call.completed'))
+      report('I2', `call ${client.call} was answered and is recorded as ${events.map((event) => event.type).join(', ')}`);
+    else if (witnesses.markerOf(events[0]!.data['arguments']) !== client.marker)
+      report('I2', `the receipt of ${client.marker} names call ${client.call}, whose arguments are others`);
   }
 }
 

@@ -7,7 +7,17 @@ import { root } from './process.js';
 
 const run = promisify(execFile);
 const project = 'customhouse-e2e';
-const ports: Record<string, number> = { INGRESS: 18400, INGRESS_API: 18401, REGISTRY: 18402, POLICY: 18403, APPROVAL: 18404, AUDIT: 18405, SCANNER: 18406, KAFKA: 19094, POSTGRES: 15434 };
+const ports: Record<string, number> = {
+  INGRESS: 18400,
+  INGRESS_API: 18401,
+  REGISTRY: 18402,
+  POLICY: 18403,
+  APPROVAL: 18404,
+  AUDIT: 18405,
+  SCANNER: 18406,
+  KAFKA: 19094,
+  POSTGRES: 15434,
+};
 const environment = Object.fromEntries(Object.entries(ports).map(([name, port]) => [`CUSTOMHOUSE_${name}_PUBLISHED_PORT`, String(port)]));
 
 async function compose(...args: string[]): Promise<string> {

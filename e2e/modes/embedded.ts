@@ -76,7 +76,9 @@ export class EmbeddedGateway implements Gateway {
   };
 
   async rawLog(): Promise<RawRecord[]> {
-    const rows = await this.sql(`select topic, partition, "offset"::int as "offset", key, convert_from(value, 'UTF8') as value from log.records order by topic, partition, "offset"`);
+    const rows = await this.sql(
+      `select topic, partition, "offset"::int as "offset", key, convert_from(value, 'UTF8') as value from log.records order by topic, partition, "offset"`,
+    );
     return rows as unknown as RawRecord[];
   }
 
@@ -107,7 +109,10 @@ export class EmbeddedGateway implements Gateway {
 
   private signalDatabase(signal: 'SIGSTOP' | 'SIGCONT'): void {
     const { pid } = this.postmaster();
-    const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8', cwd: root }).split('\n').map(Number).filter((child) => child > 0);
+    const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8', cwd: root })
+      .split('\n')
+      .map(Number)
+      .filter((child) => child > 0);
     for (const target of [pid, ...children]) {
       try {
         process.kill(target, signal);

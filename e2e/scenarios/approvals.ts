@@ -36,10 +36,12 @@ export function approvals(world: () => World): void {
       await w.eventually('the upstream saw it', async () => times(w, marker) === 1);
       const first = await pending;
       // The client may have been answered "pending" before the approval came; the identical call gets the outcome.
-      const result = first.isError ? await w.eventually('the outcome is handed out', async () => {
-        const again = await w.call('truth__act', { text: marker });
-        return again.isError ? undefined : again;
-      }) : first;
+      const result = first.isError
+        ? await w.eventually('the outcome is handed out', async () => {
+            const again = await w.call('truth__act', { text: marker });
+            return again.isError ? undefined : again;
+          })
+        : first;
       expect(result.content[0]?.text).toBe(`done: ${marker}`);
       expect(times(w, marker)).toBe(1);
     });

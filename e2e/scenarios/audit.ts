@@ -18,7 +18,13 @@ export function audit(world: () => World): void {
       const seen: string[] = [];
       let cursor: string | undefined;
       do {
-        const page = await w.must<{ items: { call: string }[]; next: string | null }>('audit', 'GET', `/v1/calls?${new URLSearchParams({ agent: 'searched-agent', limit: '3', ...(cursor ? { cursor } : {}) })}`, undefined, w.keys.auditor.presented);
+        const page = await w.must<{ items: { call: string }[]; next: string | null }>(
+          'audit',
+          'GET',
+          `/v1/calls?${new URLSearchParams({ agent: 'searched-agent', limit: '3', ...(cursor ? { cursor } : {}) })}`,
+          undefined,
+          w.keys.auditor.presented,
+        );
         seen.push(...page.items.map((row) => row.call));
         cursor = page.next ?? undefined;
       } while (cursor);
@@ -32,7 +38,10 @@ export function audit(world: () => World): void {
       const lines = await w.eventually('the call is exported', async () => {
         const response = await fetch(`${w.gateway.api('audit')}/v1/calls/export`, { headers: { authorization: `Bearer ${w.keys.auditor.presented}` } });
         expect(response.headers.get('content-type')).toContain('application/jsonl');
-        const exported = (await response.text()).trim().split('\n').map((line) => JSON.parse(line) as { call: string });
+        const exported = (await response.text())
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { call: string });
         return exported.some((row) => row.call === call) ? exported : undefined;
       });
       const logged = new Set<string>();
@@ -53,7 +62,12 @@ export function audit(world: () => World): void {
         const found = (await w.gateway.rawLog()).find((candidate) => candidate.topic === 'customhouse.audit.ocsf' && candidate.key === call);
         return found?.value ? (JSON.parse(found.value) as Record<string, unknown>) : undefined;
       });
-      expect(record).toMatchObject({ class_uid: 6003, category_uid: 6, metadata: expect.objectContaining({ version: '1.9.0' }), api: expect.objectContaining({ operation: 'tools/call' }) });
+      expect(record).toMatchObject({
+        class_uid: 6003,
+        category_uid: 6,
+        metadata: expect.objectContaining({ version: '1.9.0' }),
+        api: expect.objectContaining({ operation: 'tools/call' }),
+      });
       expect(JSON.stringify(record)).not.toContain(secret);
     });
   });

@@ -68,7 +68,10 @@ export function calls(world: () => World): void {
       await w.eventually('the stdio server is listed', async () => (await w.toolNames()).some((name) => name.startsWith('everything-stdio__')), 60_000);
       const seen: ProgressNotification['params'][] = [];
       await w.withClient((client) =>
-        client.callTool({ name: 'everything-stdio__trigger-long-running-operation', arguments: { duration: 1, steps: 3 } }, { onprogress: (progress) => seen.push(progress as never), timeout: 20_000 }),
+        client.callTool(
+          { name: 'everything-stdio__trigger-long-running-operation', arguments: { duration: 1, steps: 3 } },
+          { onprogress: (progress) => seen.push(progress as never), timeout: 20_000 },
+        ),
       );
       expect(seen.length).toBeGreaterThanOrEqual(2);
     }, 90_000);
@@ -90,7 +93,9 @@ export function calls(world: () => World): void {
       w.truth.release();
       const opener = await open(w.gateway);
       const ends = await w.eventually('the cancelled call has an end', async () => {
-        const events = (await w.gateway.rawLog()).filter((record) => record.topic === 'customhouse.calls').map((record) => JSON.parse(record.value!) as { type: string; data: { call: string; arguments?: unknown } });
+        const events = (await w.gateway.rawLog())
+          .filter((record) => record.topic === 'customhouse.calls')
+          .map((record) => JSON.parse(record.value!) as { type: string; data: { call: string; arguments?: unknown } });
         const intent = events.find((event) => event.data.arguments && opener(event.data.arguments).includes(marker));
         const after = events.filter((event) => event.data.call === intent?.data.call && event !== intent);
         return after.length > 0 ? after.map((event) => event.type) : undefined;

@@ -38,7 +38,21 @@ export function clients(world: () => World): void {
       const bin = new URL(Object.values(description.bin)[0]!, `file://${manifest}`).pathname;
       const { stdout } = await run(
         process.execPath,
-        [bin, '--cli', `${w.gateway.origin}/mcp`, '--transport', 'http', '--header', `Authorization: Bearer ${w.keys.agent.presented}`, '--method', 'tools/call', '--tool-name', 'truth__note', '--tool-arg', 'text=inspected'],
+        [
+          bin,
+          '--cli',
+          `${w.gateway.origin}/mcp`,
+          '--transport',
+          'http',
+          '--header',
+          `Authorization: Bearer ${w.keys.agent.presented}`,
+          '--method',
+          'tools/call',
+          '--tool-name',
+          'truth__note',
+          '--tool-arg',
+          'text=inspected',
+        ],
         { cwd: root, timeout: 60_000 },
       );
       expect(stdout).toContain('done: inspected');

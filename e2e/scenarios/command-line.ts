@@ -19,7 +19,11 @@ function customhouse(w: World, key: string, ...args: string[]): Promise<Said> {
   const folder = mkdtempSync(join(tmpdir(), 'customhouse-cli-'));
   const keyFile = join(folder, 'key');
   writeFileSync(keyFile, key, { mode: 0o600 });
-  const environment = { ...process.env, CUSTOMHOUSE_API_URL: services.map((service) => `${service}=${w.gateway.api(service)}`).join(','), CUSTOMHOUSE_MCP_URL: `${w.gateway.origin}/mcp` };
+  const environment = {
+    ...process.env,
+    CUSTOMHOUSE_API_URL: services.map((service) => `${service}=${w.gateway.api(service)}`).join(','),
+    CUSTOMHOUSE_MCP_URL: `${w.gateway.origin}/mcp`,
+  };
   return new Promise((resolve) => {
     execFile(process.execPath, [join(root, 'apps/cli/bin/customhouse.mjs'), ...args, '--key-file', keyFile], { env: environment, timeout: 60_000 }, (error, stdout, stderr) => {
       rmSync(folder, { recursive: true, force: true });

@@ -49,23 +49,29 @@ function late(timeout_ms: number): Promise<never> {
 /** Waits until every call has its end and the audit has followed, then lets the checker compare the four witnesses. */
 async function verify(w: World, history: History): Promise<void> {
   const opener = await open(w.gateway);
-  const marker = (sealed: unknown): string | undefined => {
+  // What tells calls apart: the text they carry, or else all that they carry.
+  const markerIn = (args: Record<string, unknown>): string => (typeof args['text'] === 'string' ? args['text'] : JSON.stringify(args));
+  const markerOf = (sealed: unknown): string | undefined => {
     const text = opener(sealed);
-    return text === '' ? undefined : ((JSON.parse(text) as { text?: string }).text ?? undefined);
+    return text === '' ? undefined : markerIn(JSON.parse(text) as Record<string, unknown>);
   };
   const witnesses = async (): Promise<Witnesses> => ({
-    upstream: w.truth.seen.map((seen) => ({ marker: String(seen.arguments['text']), at: seen.at })),
+    upstream: w.truth.seen.map((seen) => ({ marker: markerIn(seen.arguments), at: seen.at })),
     clients: history,
     log: await w.gateway.rawLog(),
     database: (await w.gateway.sql('select call, status from audit.calls')) as { call: string; status: string }[],
-    markerOf: marker,
+    markerOf,
   });
   let violations = check(await witnesses());
   await w
-    .eventually('every call has one end, and the audit agrees', async () => {
-      violations = check(await witnesses());
-      return violations.length === 0;
-    }, 90_000)
+    .eventually(
+      'every call has one end, and the audit agrees',
+      async () => {
+        violations = check(await witnesses());
+        return violations.length === 0;
+      },
+      90_000,
+    )
     .catch(() => undefined);
   expect(violations).toEqual([]);
 }
@@ -127,7 +133,9 @@ export function crashes(world: () => World): void {
       const pending = w.call('truth__act', { text: marker });
       pending.catch(() => undefined);
       const find = async (): Promise<string | undefined> =>
-        (await w.must<{ items: { approval: string; tool: string }[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).items.find((row) => row.tool === 'act')?.approval;
+        (await w.must<{ items: { approval: string; tool: string }[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).items.find(
+          (row) => row.tool === 'act',
+        )?.approval;
       const approval = await w.eventually('the request is open', find);
       await w.gateway.stop();
       await w.gateway.start();

@@ -8,16 +8,20 @@ export function federation(world: () => World): void {
       const w = world();
       await w.must('registry', 'POST', '/v1/servers', { name: 'memory', transport: w.gateway.stdio('memory') });
       await w.must('registry', 'POST', '/v1/servers', { name: 'filesystem', transport: w.gateway.stdio('filesystem', '/tmp') });
-      const names = await w.eventually('all are listed', async () => {
-        const listed = await w.toolNames();
-        return ['truth__note', 'memory__read_graph', 'filesystem__list_allowed_directories'].every((name) => listed.includes(name)) ? listed : undefined;
-      }, 60_000);
+      const names = await w.eventually(
+        'all are listed',
+        async () => {
+          const listed = await w.toolNames();
+          return ['truth__note', 'memory__read_graph', 'filesystem__list_allowed_directories'].every((name) => listed.includes(name)) ? listed : undefined;
+        },
+        60_000,
+      );
       expect(names.every((name) => /^[A-Za-z0-9_.-]{1,64}$/.test(name))).toBe(true);
       expect(JSON.stringify(await w.call('memory__read_graph', {}))).toContain('entities');
       expect((await w.call('filesystem__list_allowed_directories', {})).content[0]?.text).toContain('/tmp');
     }, 90_000);
 
-    it("[pass-through] are each served under their own names at their own endpoint", async () => {
+    it('[pass-through] are each served under their own names at their own endpoint', async () => {
       const w = world();
       const result = await w.withClient(
         async (client) => {

@@ -65,7 +65,10 @@ export class World {
       signal: AbortSignal.timeout(20_000),
     });
     const text = await response.text();
-    return { status: response.status, body: response.headers.get('content-type')?.includes('json') && !response.headers.get('content-type')?.includes('jsonl') && text !== '' ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      body: response.headers.get('content-type')?.includes('json') && !response.headers.get('content-type')?.includes('jsonl') && text !== '' ? JSON.parse(text) : text,
+    };
   }
 
   async must<T = unknown>(service: Service, method: string, path: string, body?: unknown, key?: string): Promise<T> {
