@@ -1,33 +1,22 @@
-// How well the built-in detectors do on labelled texts: `node bench/detectors.ts FOLDER` after `npm run build`.
+// How well the built-in detectors do on labelled texts: `node bench/detectors.mjs FOLDER` after `npm run build`.
 // FOLDER holds secrets, tool-definitions and injection as `<name>.jsonl.gz`, one object a line with `label` (1 attack, 0 benign),
 // `family`, where known `cluster` (rows with the same value are near-duplicates), and `text` or `tool`.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { inspect, type Part } from '@customhouse/detectors/inspect';
+import { inspect } from '@customhouse/detectors/inspect';
 import { builtInPack } from '@customhouse/detectors/rule-pack';
 
-interface Row {
-  readonly label: 0 | 1;
-  readonly family: string;
-  readonly cluster?: string;
-  readonly text?: string;
-  readonly tool?: unknown;
-  readonly axes?: { readonly paradigm: string; readonly encoding: string };
-}
-
-type Inspected = Parameters<typeof inspect>[2];
-
-function read(folder: string, name: string): Row[] {
+function read(folder, name) {
   const text = gunzipSync(readFileSync(join(folder, `${name}.jsonl.gz`))).toString('utf8');
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Row);
+    .map((line) => JSON.parse(line));
 }
 
 /** Wilson's 95 % interval of a share. */
-function wilson(hits: number, all: number): readonly [number, number] {
+function wilson(hits, all) {
   if (all === 0) return [0, 1];
   const z = 1.959964;
   const share = hits / all;
@@ -37,11 +26,11 @@ function wilson(hits: number, all: number): readonly [number, number] {
   return [(middle - half) / scale, (middle + half) / scale];
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 /** Counting near-duplicates of benign rows once: a catalogue's favourite sentence is one mistake, not a hundred. */
-function withoutDuplicates(rows: readonly Row[]): Row[] {
-  const seen = new Set<string>();
+function withoutDuplicates(rows) {
+  const seen = new Set();
   return rows.filter((row) => {
     if (row.label === 1 || row.cluster === undefined) return true;
     if (seen.has(row.cluster)) return false;
@@ -50,9 +39,9 @@ function withoutDuplicates(rows: readonly Row[]): Row[] {
   });
 }
 
-function report(title: string, rows: readonly Row[], flagged: (row: Row) => boolean, groupOf: (row: Row) => string): void {
-  const groups = new Map<string, { hits: number; all: number; label: number }>();
-  const count = (key: string, label: number, hit: boolean): void => {
+function report(title, rows, flagged, groupOf) {
+  const groups = new Map();
+  const count = (key, label, hit) => {
     const group = groups.get(key) ?? { hits: 0, all: 0, label };
     group.all += 1;
     if (hit) group.hits += 1;
@@ -72,29 +61,29 @@ function report(title: string, rows: readonly Row[], flagged: (row: Row) => bool
   }
 }
 
-function fires(part: Part, value: unknown, rules: (rule: string) => boolean): boolean {
-  return inspect(builtInPack, part, value as Inspected).some((finding) => finding.severity !== 'low' && finding.severity !== 'info' && rules(finding.rule));
+function fires(part, value, rules) {
+  return inspect(builtInPack, part, value).some((finding) => finding.severity !== 'low' && finding.severity !== 'info' && rules(finding.rule));
 }
 
 /** Processor time of one inspection, best of ten rounds, so that a busy machine says the same as an idle one. */
-function cost(part: Part, value: unknown): string {
-  const used = (): number => {
+function cost(part, value) {
+  const used = () => {
     const { user, system } = process.cpuUsage();
     return user + system;
   };
-  const rounds: number[] = [];
+  const rounds = [];
   for (let round = 0; round < 10; round += 1) {
     const begun = used();
-    for (let index = 0; index < 20_000; index += 1) inspect(builtInPack, part, value as Inspected);
+    for (let index = 0; index < 20_000; index += 1) inspect(builtInPack, part, value);
     rounds.push((used() - begun) / 20_000);
   }
   return Math.min(...rounds).toFixed(1);
 }
 
-function reportCost(): void {
+function reportCost() {
   const sentence = 'The quick brown fox jumps over the lazy dog while forty two engineers review the quarterly report about latency, disks and feedback in seven regions. ';
   const items = Array.from({ length: 12 }, (_item, index) => ({ id: index, name: `item ${index}`, url: `https://example.com/items/${index}`, tags: ['a', 'b'] }));
-  const values: [string, Part, unknown][] = [
+  const values = [
     ['a result of 1 KB of prose', 'result', { content: [{ type: 'text', text: sentence.repeat(7).slice(0, 1_024) }] }],
     ['a result of 1 KB of JSON in a text', 'result', { content: [{ type: 'text', text: JSON.stringify(items) }] }],
     ['arguments of 150 bytes', 'arguments', { message: 'y'.repeat(100), path: '/home/user/project/readme.md', count: 3 }],
@@ -105,11 +94,11 @@ function reportCost(): void {
 
 const folder = process.argv[2];
 if (folder === undefined) {
-  console.error('usage: node bench/detectors.ts FOLDER');
+  console.error('usage: node bench/detectors.mjs FOLDER');
   process.exit(2);
 }
-const isCredential = (rule: string): boolean => rule === 'credential';
-const isAttack = (rule: string): boolean => rule !== 'credential' && rule !== 'inspection-truncated';
+const isCredential = (rule) => rule === 'credential';
+const isAttack = (rule) => rule !== 'credential' && rule !== 'inspection-truncated';
 const secrets = read(folder, 'secrets');
 const definitions = read(folder, 'tool-definitions');
 const injection = read(folder, 'injection');
