@@ -6,6 +6,11 @@ import { delimiter, join } from 'node:path';
 import { ensureInstalled, nodeBinary, root } from './install.mjs';
 
 const results = join(root, '.cache/test-results.json');
+/** The scenarios come last and alone: each of them starts a whole gateway, and some measure how soon it answers. */
+const phases = [
+  ['--selectProjects', 'unit', 'integration', '--maxWorkers', '2'],
+  ['--selectProjects', 'e2e', '--maxWorkers', '1', '--reporters', 'default', '--reporters', './e2e/progress-reporter.mjs'],
+];
 const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopped.abort());
 
@@ -16,12 +21,12 @@ async function main() {
   const checked = (await run('tools/check.mjs')) === 0;
   if (stopped.signal.aborted) return 130;
   mkdirSync(join(root, '.cache'), { recursive: true });
-  rmSync(results, { force: true });
-  const flags = ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'];
-  const jest = ['node_modules/jest/bin/jest.js', '--selectProjects', 'unit', 'integration', 'e2e', '--maxWorkers', '2', '--json', '--outputFile', results];
-  const code = await run(...flags, ...jest);
-  if (stopped.signal.aborted) return 130;
-  const tested = report(code);
+  const outcomes = [];
+  for (const phase of phases) {
+    outcomes.push(await test(phase));
+    if (stopped.signal.aborted) return 130;
+  }
+  const tested = report(outcomes);
   if (!checked) console.log('the checks failed: npm run check');
   return checked && tested ? 0 : 1;
 }
@@ -38,18 +43,30 @@ function run(...args) {
   });
 }
 
-/** The closing line. A suite that could not even be loaded counts as one failure. True when all is well. */
-function report(code) {
-  let outcome;
+/** Runs one phase. Answers what came of it; undefined when the test runner left no results. */
+async function test(options) {
+  rmSync(results, { force: true });
+  const flags = ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'];
+  const code = await run(...flags, 'node_modules/jest/bin/jest.js', ...options, '--testTimeout', '30000', '--json', '--outputFile', results);
   try {
-    outcome = JSON.parse(readFileSync(results, 'utf8'));
+    return { code, ...JSON.parse(readFileSync(results, 'utf8')) };
   } catch (error) {
     console.error(`the test runner left no results: ${error.message}`);
-    return false;
+    return undefined;
   }
-  const failed = outcome.numFailedTests + outcome.numRuntimeErrorTestSuites;
-  console.log(`\ntests: ${outcome.numPassedTests} passed, ${failed} failed, ${outcome.numPendingTests + outcome.numTodoTests} skipped`);
-  return code === 0 && failed === 0 && outcome.numPassedTests > 0;
+}
+
+/** The closing line. A suite that could not even be loaded counts as one failure. True when all is well. */
+function report(outcomes) {
+  const sum = (count) => outcomes.reduce((total, outcome) => total + (outcome ? count(outcome) : 0), 0);
+  const passed = sum((outcome) => outcome.numPassedTests);
+  const failed = sum((outcome) => outcome.numFailedTests + outcome.numRuntimeErrorTestSuites);
+  const skipped = sum((outcome) => outcome.numPendingTests + outcome.numTodoTests);
+  for (const outcome of outcomes) {
+    for (const suite of outcome?.testResults ?? []) if (suite.status === 'failed') console.log(`failed: ${suite.name.slice(root.length + 1)}`);
+  }
+  console.log(`\ntests: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return outcomes.every((outcome) => outcome?.code === 0) && failed === 0 && passed > 0;
 }
 
 try {
