@@ -1,7 +1,7 @@
 import { registryRoutes } from '@customhouse/http-contract/registry';
 import type { ServiceDefinition } from '@customhouse/nest/service';
 import { serverEntity, toolEntity } from './adapters/catalog-view.js';
-import { keyEntity } from './adapters/keys.js';
+import { keyEntity } from './adapters/keys-view.js';
 import { registrySettings } from './config.js';
 import { RegistryModule } from './registry.module.js';
 

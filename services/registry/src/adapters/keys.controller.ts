@@ -10,7 +10,8 @@ import { Handle } from '@customhouse/nest/handle';
 import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf } from '@customhouse/nest/tokens';
 import { makeCursor, readCursor } from './cursor.js';
-import { findKeys, Keys, toKeyView } from './keys.js';
+import { Keys } from './keys.js';
+import { findKeys, toKeyView } from './keys-view.js';
 import { RegistryMetrics } from './metrics.js';
 
 type Routes = typeof registryRoutes;

@@ -1,36 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { EntitySchema, type DataSource } from 'typeorm';
 import { directoryKeyPublished, keyIssued, keyRevoked, type ApiKey, type Role } from '@customhouse/events/registry/events';
-import type { KeyView } from '@customhouse/http-contract/registry';
 import type { NewEvent } from '@customhouse/event-log/sink';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { Streams } from '@customhouse/event-store/streams';
 import { generateKey } from '@customhouse/identity/api-key';
 import { timestamp } from '@customhouse/kernel/time';
-
-/** A row of `keys` (see migrations). */
-export interface KeyRow extends Omit<ApiKey, 'created' | 'expires'> {
-  created: Date;
-  expires: Date | null;
-}
-
-export const keyEntity = new EntitySchema<KeyRow>({
-  name: 'key',
-  tableName: 'keys',
-  columns: {
-    id: { type: 'text', primary: true },
-    hash: { type: 'text' },
-    tenant: { type: 'text' },
-    agent: { type: 'text' },
-    person: { type: 'text' },
-    groups: { type: 'text', array: true },
-    roles: { type: 'text', array: true },
-    created: { type: 'timestamptz' },
-    expires: { type: 'timestamptz', nullable: true },
-    revoked: { type: 'boolean' },
-  },
-});
+import { toApiKey, type KeyRow } from './keys-view.js';
 
 export interface KeyRequest {
   readonly tenant: string;
@@ -82,26 +58,4 @@ export class Keys {
 
 function toPublished(key: ApiKey): NewEvent {
   return { declaration: directoryKeyPublished, subject: `key-${key.id}`, key: `key/${key.id}`, data: key };
-}
-
-function toApiKey(row: KeyRow): ApiKey {
-  const { created, expires, ...rest } = row;
-  return { ...rest, created: created.toISOString(), expires: expires?.toISOString() ?? null };
-}
-
-export function toKeyView(key: ApiKey): KeyView {
-  const { hash: _hash, ...view } = key;
-  return view;
-}
-
-/** Newest first, after the key named. Answers one more than `limit` when there are more. */
-export async function findKeys(source: DataSource, tenant: string, page: { readonly limit: number; readonly after?: readonly [string, string] }): Promise<KeyView[]> {
-  const query = source.getRepository(keyEntity).createQueryBuilder('key').where('key.tenant = :tenant', { tenant });
-  if (page.after !== undefined) query.andWhere('(key.created, key.id) < (:afterCreated::timestamptz, :afterId)', { afterCreated: page.after[0], afterId: page.after[1] });
-  const rows = await query
-    .orderBy('key.created', 'DESC')
-    .addOrderBy('key.id', 'DESC')
-    .take(page.limit + 1)
-    .getMany();
-  return rows.map((row) => toKeyView(toApiKey(row)));
 }
