@@ -64,17 +64,7 @@ export function toOcsf(record: CallRecord, fact: CallFact): { readonly [name: st
     disposition_id: outcome.disposition[0],
     disposition: outcome.disposition[1],
     is_alert: outcome.action === denied,
-    policy: intent
-      ? {
-          name: 'customhouse',
-          uid: intent.policy.digest,
-          version: String(intent.policy.number),
-          desc: intent.rules
-            .map((rule) => rule.id)
-            .join(', ')
-            .slice(0, 1_000),
-        }
-      : undefined,
+    policy: policyOf(record),
     metadata: {
       version: schemaVersion,
       uid: fact.origin.id,
@@ -98,15 +88,7 @@ export function toOcsf(record: CallRecord, fact: CallFact): { readonly [name: st
           : undefined,
     },
     resources: intent ? [{ name: intent.tool, type: 'tool', uid: intent.definition ?? undefined, namespace: intent.server }] : undefined,
-    message_context: intent
-      ? {
-          uid: intent.session,
-          ai_role_id: 4,
-          ai_role: 'Agent',
-          application: { name: intent.client?.name ?? intent.agent, version: intent.client?.version },
-          service: { name: intent.server },
-        }
-      : undefined,
+    message_context: messageContextOf(record),
     unmapped: {
       customhouse: {
         call: record.call,
@@ -133,6 +115,18 @@ const classification = {
 function actorOf({ intent }: CallRecord) {
   if (!intent) return { app_name: 'unknown' };
   return { app_name: intent.agent, app_uid: intent.agent, user: { name: intent.person, uid: intent.person, org: { uid: intent.tenant } }, session: { uid: intent.session } };
+}
+
+function policyOf({ intent }: CallRecord) {
+  if (!intent) return undefined;
+  const rules = intent.rules.map((rule) => rule.id).join(', ');
+  return { name: 'customhouse', uid: intent.policy.digest, version: String(intent.policy.number), desc: rules.slice(0, 1_000) };
+}
+
+function messageContextOf({ intent }: CallRecord) {
+  if (!intent) return undefined;
+  const application = { name: intent.client?.name ?? intent.agent, version: intent.client?.version };
+  return { uid: intent.session, ai_role_id: 4, ai_role: 'Agent', application, service: { name: intent.server } };
 }
 
 /** An address where it is one, a name otherwise: a process on this machine has none. */
