@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { notFound, problemBody } from '@customhouse/http-contract/problem';
@@ -146,14 +146,15 @@ async function all(stream: AsyncIterable<string>): Promise<string[]> {
 
 describe('a stream of the control API', () => {
   it('gives whole lines, however they are cut on the way', async () => {
-    const api = await client(async (_request, response) => {
+    const answer = async (response: ServerResponse): Promise<void> => {
       response.writeHead(200, { 'content-type': 'application/jsonl' });
       for (const part of [Buffer.from('{"a":"'), Buffer.from([0xc3]), Buffer.from([0xa9]), Buffer.from('"}\n{"b"'), Buffer.from(':2}\n\n{"c":3}')]) {
         response.write(part);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       response.end();
-    });
+    };
+    const api = await client((_request, response) => void answer(response));
     expect(await all(api.stream(lines))).toEqual(['{"a":"é"}', '{"b":2}', '{"c":3}']);
   });
 

@@ -62,7 +62,7 @@ describe('a projection', () => {
 
   it('goes on where it was after a restart, without waiting for the lease of the process that it was', async () => {
     await append(1);
-    await project({ lease_ms: 60_000 });
+    project({ lease_ms: 60_000 });
     await sees(1);
     // The first is neither stopped nor does it give its lease up.
     await append(2, 3);

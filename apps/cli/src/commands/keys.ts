@@ -67,9 +67,12 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
   const api = session.api('registry');
   // Before the key is issued: a key that nobody can have is worse than none.
   if (path !== undefined) reserve(path);
-  const { key, presented } = await session
-    .api('registry')
-    .request(registryRoutes.issue, { body: { agent: options.agent, person: options.person, groups: options.group, roles, expires } });
+  const body = { agent: options.agent, person: options.person, groups: options.group, roles, expires };
+  const { key, presented } = await api.request(registryRoutes.issue, { body }).catch((error: unknown) => {
+    // Nobody got a key: an empty file would only be in the way of the next try.
+    if (path !== undefined) rmSync(path, { force: true });
+    throw error;
+  });
   if (path !== undefined) writeFileSync(path, `${presented}\n`, { mode: 0o600 });
   session.terminal.result({ key, ...(path === undefined ? { presented } : { file: path }) }, () => (path === undefined ? `${presented}\n` : `${path}\n`));
   session.terminal.note(
