@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withoutCredentials } from './logger.js';
 
 /** Throws, or rejects, with the reason when the thing is not ready. */
 export type HealthCheck = () => void | Promise<void>;
@@ -44,7 +45,7 @@ export class Health {
       ]);
       return { status: 'ok' };
     } catch (error) {
-      return { status: 'failed', detail: error instanceof Error ? error.message : String(error) };
+      return { status: 'failed', detail: withoutCredentials(error instanceof Error ? error.message : String(error)) };
     } finally {
       over.abort();
     }
