@@ -60,6 +60,8 @@ export class Ingress {
   readonly #pauses = new PauseWatch();
   readonly #streams: ListStreams;
   #follower: StateFollower | undefined;
+  /** The held calls that there were at the start are known. */
+  #holdsRead = false;
   #ticker: NodeJS.Timeout | undefined;
 
   constructor(private readonly host: IngressHost) {
@@ -144,7 +146,6 @@ export class Ingress {
   checkReady(): void {
     this.#mustBeCurrent();
     if (this.#policy.current === undefined) throw new Error(this.#policy.problem);
-    if (!this.#holds.ready) throw new Error('held calls are still being read from the log');
   }
 
   /** Takes no more calls, gives those in flight their time, and writes down how they ended. */
@@ -178,6 +179,8 @@ export class Ingress {
   #mustBeCurrent(): void {
     const follower = this.#follower;
     if (follower === undefined || !follower.ready) throw new Failure('not-ready', 'the gateway is starting: catalogue and policy are still being read');
+    // Until then a repetition of a held call would be taken for a new one.
+    if (!this.#holdsRead && !(this.#holdsRead = this.#holds.ready)) throw new Failure('not-ready', 'the gateway is starting: held calls are still being read');
     if (follower.staleness_ms > this.host.settings.staleness_ms)
       throw new Failure(
         'state-stale',

@@ -3,27 +3,15 @@ import type { callAdmitted } from '@customhouse/events/call/events';
 import type { Sealed } from '@customhouse/events/envelope';
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
-import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import type { ServedTool } from '../state/catalog.js';
+import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
 import type { Exchange } from './exchange.js';
 import type { Session } from './sessions.js';
 
 /** Where a call is in its life. Only forward. */
 export type Phase = 'deciding' | 'queued' | 'sent' | 'ended';
-
-/** What the client asked for, once it is known to be a well-formed `tools/call`. */
-export interface Asked {
-  readonly requestId: RequestId;
-  /** The name as the client wrote it. */
-  readonly name: string;
-  readonly arguments: JsonObject;
-  readonly progressToken: RequestId | undefined;
-  /** How long the caller wants to wait for a person at most, where it said so (`_meta["customhouse/wait_ms"]`). The gateway's own limits count too. */
-  readonly wait_ms?: number | undefined;
-  readonly traceparent: string | undefined;
-}
 
 /** One `tools/call` on its way through the stages. Each stage fills in what it is responsible for. */
 export class Call {

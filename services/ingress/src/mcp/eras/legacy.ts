@@ -12,7 +12,8 @@ import type { Parts } from '../parts.js';
 import { failureReply } from '../reply.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { ToolLists } from '../tool-lists.js';
-import { asked, toolsCall } from '../tools-call.js';
+import { asked } from '../asked.js';
+import { toolsCall } from '../tools-call.js';
 
 /** What a POST is about, beside its messages. */
 export interface Posted {
