@@ -1,8 +1,12 @@
 // How long one append takes on this log, alone: `node append.mjs LOG_URL` prints {"p50":…,"p99":…} in milliseconds.
 import { randomUUID } from 'node:crypto';
 import { openLog } from '@customhouse/event-log/open-log';
+import { logSettings } from '@customhouse/event-log/settings';
+import { systemTopics } from '@customhouse/event-log/topics';
+import { loadSettings } from '@customhouse/settings/settings';
 
-const log = await openLog({ url: process.argv[2] });
+const log = await openLog(loadSettings(logSettings, { CUSTOMHOUSE_LOG_URL: process.argv[2] }, () => ''));
+await log.createTopics(systemTopics());
 const value = Buffer.alloc(900, 'x');
 const took = [];
 for (let index = 0; index < 2500; index += 1) {
