@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { catalogue } from '@customhouse/events/all';
@@ -8,6 +8,8 @@ import { recordedAs, runCases } from '@customhouse/policy-engine/run-cases';
 import { builtInModule } from '../src/built-in.js';
 import { readRules } from '../src/rules-text.js';
 import { makeVersion } from '../src/version.js';
+
+jest.setTimeout(60_000);
 
 const folder = new URL('../cases/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));

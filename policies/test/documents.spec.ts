@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { PolicyCases } from '@customhouse/policy-contract/cases';
@@ -7,6 +7,8 @@ import { runCases } from '@customhouse/policy-engine/run-cases';
 import { builtInModule } from '../src/built-in.js';
 import { readRules } from '../src/rules-text.js';
 import { makeVersion } from '../src/version.js';
+
+jest.setTimeout(60_000);
 
 const page = readFileSync(new URL('../../docs/how-to/write-rules.md', import.meta.url), 'utf8');
 const snippets = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map((match) => match[1]!);

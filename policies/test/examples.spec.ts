@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { PolicyVersion } from '@customhouse/policy-contract/bundle';
@@ -10,6 +10,8 @@ import { runCases } from '@customhouse/policy-engine/run-cases';
 import { builtInModule } from '../src/built-in.js';
 import { readRules } from '../src/rules-text.js';
 import { makeVersion } from '../src/version.js';
+
+jest.setTimeout(60_000);
 
 const read = (name: string) => readFileSync(new URL(`../../contracts/policy/examples/${name}`, import.meta.url), 'utf8');
 

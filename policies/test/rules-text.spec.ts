@@ -1,5 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { readRules, RulesInvalid, type RuleProblem } from '../src/rules-text.js';
+
+jest.setTimeout(60_000);
 
 function problemsIn(text: string): readonly RuleProblem[] {
   try {

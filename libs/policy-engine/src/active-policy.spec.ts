@@ -1,6 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { callOf, echoWasm, rule, versionOf, wasm } from '../test/parts.js';
 import { ActivePolicy } from './active-policy.js';
+
+jest.setTimeout(60_000);
 
 const allow = rule({ id: 'all', effect: 'allow' });
 const builtIn = { digest: versionOf([]).module, wasm };

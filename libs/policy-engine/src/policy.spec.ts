@@ -1,8 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Decision } from '@customhouse/policy-contract/decision';
 import { callOf, echoWasm, rule, versionOf, wasm } from '../test/parts.js';
 import { compilePolicy } from './policy.js';
+
+jest.setTimeout(60_000);
 
 const readers = rule({ id: 'readers', effect: 'allow', labels: ['read-only'] });
 const writers = rule({ id: 'writers', effect: 'hold', without_labels: ['read-only'], approve: { quorum: 2, expires_s: 600 } });

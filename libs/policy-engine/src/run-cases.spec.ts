@@ -1,8 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { PolicyCase } from '@customhouse/policy-contract/cases';
 import { rule, versionOf, wasm } from '../test/parts.js';
 import { compilePolicy } from './policy.js';
 import { runCases } from './run-cases.js';
+
+jest.setTimeout(60_000);
 
 const rules = [
   rule({
