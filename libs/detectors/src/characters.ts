@@ -210,16 +210,15 @@ function mixedWords(text: string): number {
   return words;
 }
 
+const tags = /[\u{e0020}-\u{e007e}]/gu;
+const invisible = /[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0100}-\u{e01ef}]+/gu;
+
 /** The text as a model reads it: tags become letters, invisible characters go, lookalikes become what they look like. */
 export function unmask(text: string): string {
-  let result = '';
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    if (code >= 0xe0020 && code <= 0xe007e) result += String.fromCharCode(code - 0xe0000);
-    else if ((code >= 0xe0100 && code <= 0xe01ef) || isInvisible(code) || code === 0x200c || code === 0x200d || code === 0xfeff) continue;
-    else result += lookalikes.get(character) ?? character;
-  }
-  return result;
+  return text
+    .replace(tags, (tag) => String.fromCharCode(tag.codePointAt(0)! - 0xe0000))
+    .replace(invisible, '')
+    .replace(/[\u0370-\u04ff]/g, (letter) => lookalikes.get(letter) ?? letter);
 }
 
 /** True when a model would read the text differently from what a filter sees: `unmask` is worth its cost then. */
