@@ -3,13 +3,14 @@ import { EvaluationFailed } from './policy-module.js';
 
 /**
  * Reads what a module answered. A module is a program of somebody else's, so its answer is checked; what is not a decision throws
- * EvaluationFailed. The decision is frozen, because it is handed out more than once.
+ * EvaluationFailed. The decision is frozen, because it is handed out more than once, and its members are in canonical order, because it is
+ * written into an event each time.
  */
 export function decisionOf(answer: unknown, policy: Decision['policy']): Decision {
   const { effect, rules, obligations } = recordOf(answer, 'the decision');
   if (effect !== 'allow' && effect !== 'refuse' && effect !== 'hold') throw new EvaluationFailed(`the module answered with the effect ${JSON.stringify(effect)}`);
   if (!Array.isArray(rules) || rules.length === 0) throw new EvaluationFailed('the module named no rule for its decision');
-  return Object.freeze({ effect, rules: Object.freeze(rules.map(firedRule)) as FiredRule[], obligations: obligationsOf(effect, obligations), policy });
+  return Object.freeze({ effect, obligations: obligationsOf(effect, obligations), policy, rules: Object.freeze(rules.map(firedRule)) as FiredRule[] });
 }
 
 /** A refusal by the engine itself. */
@@ -21,7 +22,7 @@ function firedRule(answer: unknown): FiredRule {
   const { id, effect, reason } = recordOf(answer, 'a rule of the decision');
   if (typeof id !== 'string' || typeof reason !== 'string') throw new EvaluationFailed('the module named a rule without id or reason');
   if (effect !== 'allow' && effect !== 'refuse' && effect !== 'hold') throw new EvaluationFailed(`the rule ${id} has the effect ${JSON.stringify(effect)}`);
-  return Object.freeze({ id, effect, reason });
+  return Object.freeze({ effect, id, reason });
 }
 
 function obligationsOf(effect: Decision['effect'], answer: unknown): Decision['obligations'] {
@@ -32,7 +33,7 @@ function obligationsOf(effect: Decision['effect'], answer: unknown): Decision['o
   }
   const { quorum, expires_s } = recordOf(approve, 'the approval that a held call needs');
   if (!isCount(quorum) || !isCount(expires_s)) throw new EvaluationFailed('the module held a call without a quorum and an expiry of at least 1');
-  return Object.freeze({ approve: Object.freeze({ quorum, expires_s }) });
+  return Object.freeze({ approve: Object.freeze({ expires_s, quorum }) });
 }
 
 function isCount(value: unknown): value is number {

@@ -71,7 +71,7 @@ class CompiledPolicy implements Policy {
     this.#decisions = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#visible = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#argumentCharacters = options.argument_characters ?? 65_536;
-    this.#stamp = Object.freeze({ number: version.number, digest: version.digest });
+    this.#stamp = Object.freeze({ digest: version.digest, number: version.number });
   }
 
   argumentsNeeded(server: string, tool: string): readonly string[] {

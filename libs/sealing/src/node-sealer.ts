@@ -99,7 +99,8 @@ class NodeSealer implements FollowingSealer {
     const encrypted = sealing.update(plaintext, 'utf8');
     sealing.final();
     const data = Buffer.concat([nonce, encrypted, sealing.getAuthTag()], nonceBytes + encrypted.length + tagBytes).toString('base64url');
-    return { key: key.id, data, digest: this.#kek.digest(plaintext), bytes: encrypted.length };
+    // Members in canonical order, so that writing the event need not sort them.
+    return { bytes: encrypted.length, data, digest: this.#kek.digest(plaintext), key: key.id };
   }
 
   async open(sealed: Sealed): Promise<string> {

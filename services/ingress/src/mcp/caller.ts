@@ -11,7 +11,9 @@ export interface Caller {
 
 export function callerOf(principal: Principal): Caller {
   const { tenant, agent, person, groups, credential } = principal;
-  return { principal, who: JSON.stringify([tenant, agent, person]), standing: JSON.stringify([tenant, agent, person, credential.kind, ...groups]) };
+  // Members in canonical order, so that writing an event need not sort them.
+  const ordered = { agent, credential: { id: credential.id, kind: credential.kind }, groups, person, tenant };
+  return { principal: ordered, who: JSON.stringify([tenant, agent, person]), standing: JSON.stringify([tenant, agent, person, credential.kind, ...groups]) };
 }
 
 /** Whoever calls without a token on a gateway that listens on loopback in the development profile. */

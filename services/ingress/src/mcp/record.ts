@@ -18,6 +18,7 @@ import type { Sealed } from '@customhouse/events/envelope';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
 import type { Kept } from '@customhouse/event-log/event-writer';
 import type { Call, Intent } from './call.js';
+import type { Caller } from './caller.js';
 import { Failure } from './failure.js';
 import type { Outcome } from './outcome.js';
 import type { UnfinishedBusiness } from './unfinished-business.js';
@@ -38,6 +39,7 @@ export interface OutcomeSink extends EventSink {
 /** Writes what happens to calls. Nothing leaves the process, in either direction, before the promise of its record has resolved. */
 export class Recorder {
   #unawaited = 0;
+  readonly #subjects = new WeakMap<Caller, string>();
 
   constructor(
     private readonly sink: OutcomeSink,
@@ -46,14 +48,17 @@ export class Recorder {
     private readonly limits: RecordLimits,
   ) {}
 
-  /** The data key of the person behind a call. Rejects with Failure when a new one cannot be recorded. */
-  async keyOf(call: Call): Promise<DataKey> {
-    const { tenant, person } = call.caller.principal;
-    try {
-      return await this.sealer.keyFor(this.sealer.subjectOf(tenant, person));
-    } catch (error) {
-      throw unrecorded(call, error);
-    }
+  /** The data key of the person behind a call; at once where there is one. Rejects with Failure when a new one cannot be recorded. */
+  keyOf(call: Call): DataKey | Promise<DataKey> {
+    const { caller } = call;
+    let subject = this.#subjects.get(caller);
+    if (subject === undefined) this.#subjects.set(caller, (subject = this.sealer.subjectOf(caller.principal.tenant, caller.principal.person)));
+    const key = this.sealer.keyFor(subject);
+    return key instanceof Promise
+      ? key.catch((error: unknown) => {
+          throw unrecorded(call, error);
+        })
+      : key;
   }
 
   seal(key: DataKey, text: string): Sealed {
@@ -69,19 +74,19 @@ export class Recorder {
   async admitted(call: Call): Promise<void> {
     const deadline = timestamp(call.time + this.limits.callTimeout_ms);
     call.relaxed = this.limits.relaxed && this.#unawaited < this.limits.relaxedRecords && call.tool!.labels.includes('read-only');
-    const event = this.#event(call, callAdmitted, { ...intentOf(call, call.relaxed ? 'relaxed' : 'strict'), deadline }, call.time);
+    const event = this.#event(call, callAdmitted, intentOf<typeof callAdmitted>(call, call.relaxed ? 'relaxed' : 'strict', { deadline }), call.time);
     if (call.relaxed) this.#unwaited(event);
     else call.intent = await this.#intent(call, event);
   }
 
   /** Rejects with Failure. */
   async refused(call: Call, reason: string): Promise<void> {
-    call.intent = await this.#intent(call, this.#event(call, callRefused, { ...intentOf(call, 'strict'), reason }, call.time));
+    call.intent = await this.#intent(call, this.#event(call, callRefused, intentOf<typeof callRefused>(call, 'strict', { reason }), call.time));
   }
 
   /** Rejects with Failure. */
   async held(call: Call, approval: EventData<typeof callHeld>['approval']): Promise<void> {
-    call.intent = await this.#intent(call, this.#event(call, callHeld, { ...intentOf(call, 'strict'), approval }, call.time));
+    call.intent = await this.#intent(call, this.#event(call, callHeld, intentOf<typeof callHeld>(call, 'strict', { approval }), call.time));
   }
 
   /** Resolves when it is durable that the held call is being sent. Rejects with LogRefused or LogIndeterminate; after the latter the call has been given up. */
@@ -140,8 +145,8 @@ export class Recorder {
         return this.#event(call, callCompleted, {
           ...data,
           error: outcome.result['isError'] === true,
-          result: this.sealer.seal(key, outcome.text),
           findings: outcome.findings as EventData<typeof callCompleted>['findings'],
+          result: this.sealer.seal(key, outcome.text),
           upstream_ms,
         });
       case 'error':
@@ -187,25 +192,36 @@ export class Recorder {
   }
 }
 
-function intentOf(call: Call, record: Intent['record']): Intent {
+/** What distinguishes the three intents. */
+interface Distinction {
+  readonly approval?: EventData<typeof callHeld>['approval'];
+  readonly deadline?: string;
+  readonly reason?: string;
+}
+
+/** Members in canonical order, so that writing the event need not sort them; those that are undefined are not written. */
+function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof callHeld>(call: Call, record: Intent['record'], distinction: Distinction): EventData<D> {
   return {
-    call: call.id,
-    session: call.session.id,
-    principal: call.caller.principal,
-    client: call.session.client,
-    network: { address: call.address },
-    method: 'tools/call',
-    server: call.server,
-    generation: call.tool?.generation ?? 0,
-    tool: call.toolName,
-    exposed: call.asked.name,
-    definition: call.tool?.definition ?? null,
-    labels: (call.tool?.labels ?? null) as Intent['labels'],
+    approval: distinction.approval,
     arguments: call.arguments,
-    findings: call.findings as Intent['findings'],
+    call: call.id,
+    client: call.session.client,
+    deadline: distinction.deadline,
     decision: call.decision,
+    definition: call.tool?.definition ?? null,
+    exposed: call.asked.name,
+    findings: call.findings as Intent['findings'],
+    generation: call.tool?.generation ?? 0,
+    labels: (call.tool?.labels ?? null) as Intent['labels'],
+    method: 'tools/call',
+    network: { address: call.address },
+    principal: call.caller.principal,
+    reason: distinction.reason,
     record,
-  };
+    server: call.server,
+    session: call.session.id,
+    tool: call.toolName,
+  } as EventData<D>;
 }
 
 function unrecorded(call: Call, error: unknown): Failure {

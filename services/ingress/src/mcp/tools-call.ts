@@ -45,7 +45,8 @@ async function live(call: Call, parts: Parts): Promise<void> {
   call.argumentsText = canonicalText(call.asked.arguments);
   call.findings = parts.inspector.inspectArguments(call.asked.arguments);
   call.decision = admit(questionOf(call, parts.catalog, policy), policy);
-  const key = await recorder.keyOf(call);
+  const kept = recorder.keyOf(call);
+  const key = kept instanceof Promise ? await kept : kept;
   call.arguments = recorder.seal(key, call.argumentsText);
   if (call.decision.effect === 'refuse') return refuse(call, parts);
   // Whoever was told to repeat a held call gets that call's outcome, also when the policy would let it pass by now.
