@@ -93,3 +93,16 @@ export async function listen(app: NestFastifyApplication, settings: HostSettings
   const host = apiHost === '0.0.0.0' || apiHost === '::' ? '127.0.0.1' : apiHost;
   return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
 }
+
+/** Takes no more connections, lets running requests end, and cuts off what still runs after the time. */
+export async function drain(app: NestFastifyApplication, timeout_ms: number): Promise<void> {
+  const server = app.getHttpServer();
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection that a client keeps for its next request would hold us up.
+  const sweeper = setInterval(() => server.closeIdleConnections(), 20);
+  const cut = setTimeout(() => server.closeAllConnections(), timeout_ms);
+  await closed;
+  clearInterval(sweeper);
+  clearTimeout(cut);
+}

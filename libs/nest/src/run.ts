@@ -10,7 +10,7 @@ import { consumersOf, measureConsumers } from './consumers.js';
 import { databaseUrl, openDatabase } from './databases.js';
 import { Health } from './health.js';
 import { openHost, type Host, type HostParts } from './host.js';
-import { createHttpApp, listen } from './http-app.js';
+import { createHttpApp, drain, listen } from './http-app.js';
 import { createLogger } from './logger.js';
 import { HostMetrics } from './metrics.js';
 import { loadProcessSettings } from './process-settings.js';
@@ -75,10 +75,14 @@ export async function runServices(options: RunOptions): Promise<Running> {
     await openDatabases(parts, host);
     const app = await startApp(parts, host);
     const apiUrl = await listen(app, settings.host);
+    // Half of the time is for those who are being served; consumers and writers need the rest.
+    closing.add('the control API', () => drain(app, shutdownTimeout_ms / 2));
     if (settings.host.development) logger.warn('DEVELOPMENT PROFILE: agents on this machine may call without a key. Never use it where others can reach this machine.');
     if (settings.host.bootstrapKey !== undefined) logger.warn('the bootstrap key is accepted: issue keys to people and remove CUSTOMHOUSE_BOOTSTRAP_KEY');
     logger.info({ services: options.services.map((service) => service.name) }, `the control API listens on ${apiUrl}`);
     const ready = becomesReady(parts);
+    // Whoever waits for it is told; nobody has to.
+    ready.catch(() => undefined);
     return { apiUrl, instance, logger, ready, get: (token) => app.get(token as symbol, { strict: false }), close };
   } catch (error) {
     await close();
