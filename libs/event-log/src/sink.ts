@@ -23,6 +23,8 @@ export interface RecordedEvent {
   readonly position: Position;
   /** Of the chain. Undefined on state topics. */
   readonly sequence: number | undefined;
+  /** Of the chain that the event is in; the writer may be in another one by the time its caller looks. Absent on state topics. */
+  readonly epoch?: string;
 }
 
 /** The event is certainly not in the log. */

@@ -20,6 +20,7 @@ interface Item {
   readonly id: string;
   /** Undefined for what is not chained. */
   readonly sequence: number | undefined;
+  readonly epoch: string | undefined;
 }
 
 /** Makes the records of a batch, appends them, and keeps the chain true to what the log answered. */
@@ -70,7 +71,7 @@ export class Sender {
       }
       const chained = draft.event?.chained === true;
       if (chained) this.chain.advance(hashOf(record.value!));
-      items.push({ job, record, id: draft.event?.id ?? '', sequence: chained ? link.sequence : undefined });
+      items.push({ job, record, id: draft.event?.id ?? '', sequence: chained ? link.sequence : undefined, epoch: chained ? link.epoch : undefined });
     }
   }
 
@@ -116,7 +117,7 @@ export class Sender {
 }
 
 function note(item: Item, result: AppendResult): void {
-  if (result.outcome === 'stored') item.job.recorded.push({ id: item.id, position: result.position, sequence: item.sequence });
+  if (result.outcome === 'stored') item.job.recorded.push({ id: item.id, position: result.position, sequence: item.sequence, epoch: item.epoch });
   else if (result.outcome === 'refused') item.job.fail({ kind: result.transient ? 'transient' : 'refused', error: result.error });
   else item.job.fail({ kind: 'indeterminate', error: result.error });
 }

@@ -19,7 +19,7 @@ const decisionKey = 'customhouse/decision';
 const findingsKey = 'customhouse/findings';
 
 export function receiptOf(call: string, recorded: RecordedEvent, sink: EventSink): Receipt {
-  return { call, event: recorded.id, instance: sink.instance, epoch: sink.epoch, sequence: recorded.sequence ?? 0 };
+  return { call, event: recorded.id, instance: sink.instance, epoch: recorded.epoch ?? sink.epoch, sequence: recorded.sequence ?? 0 };
 }
 
 /** The answer to a call that ended, as text. Undefined when there is nobody left to tell: the client cancelled. */
