@@ -12,7 +12,9 @@ import { measure, median } from './measure.mjs';
 import { measuredCore, otherCore, pinned, start, stopAll } from './processes.mjs';
 import { hasDocker, startDatabase, startEmbedded, startKafka, startServices } from './systems.mjs';
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '8' }, rounds: { type: 'string', default: '3' }, only: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '8' }, rounds: { type: 'string', default: '3' }, only: { type: 'string' } },
+});
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -38,7 +40,9 @@ async function compare(name, target, proxy) {
     const after = await measure({ ...proxy, concurrency: 64, seconds });
     const yardstick = (before.cpu_us + after.cpu_us) / 2;
     results.push({ ...ours, yardstick, ratio: yardstick / ours.cpu_us });
-    say(`  ${name}: ${ours.cpu_us} µs per call, ${ours.rps} calls/s, proxy ${yardstick.toFixed(1)} µs, ratio ${(yardstick / ours.cpu_us).toFixed(3)}, cores busy ${ours.cores_busy.join(' ')}, ${ours.memory_mib} MiB`);
+    say(
+      `  ${name}: ${ours.cpu_us} µs per call, ${ours.rps} calls/s, proxy ${yardstick.toFixed(1)} µs, ratio ${(yardstick / ours.cpu_us).toFixed(3)}, cores busy ${ours.cores_busy.join(' ')}, ${ours.memory_mib} MiB`,
+    );
   }
   const alone = await measure({ ...target, concurrency: 1, seconds });
   return {
@@ -61,7 +65,19 @@ async function main() {
   const proxy = { url: `http://127.0.0.1:${await bare.line()}/mcp`, tool: 'echo', pid: bare.pid };
   const database = await startDatabase(folder);
   cleanUp.push(database.stop);
-  const report = { machine: `${cpus()[0].model}, ${cpus().length} cores${pinned ? ', pinned' : ', NOT pinned'}`, node: process.version, seconds, rounds, ratio: {}, cpu_us: {}, added_ms: {}, append_ms: {}, rps: {}, memory_mib: {}, cores_busy: {} };
+  const report = {
+    machine: `${cpus()[0].model}, ${cpus().length} cores${pinned ? ', pinned' : ', NOT pinned'}`,
+    node: process.version,
+    seconds,
+    rounds,
+    ratio: {},
+    cpu_us: {},
+    added_ms: {},
+    append_ms: {},
+    rps: {},
+    memory_mib: {},
+    cores_busy: {},
+  };
 
   say('direct and bare proxy');
   const direct = await latency({ url: upstreamUrl, tool: 'echo' });
@@ -102,7 +118,12 @@ async function main() {
 }
 
 function added(alone, busy, direct) {
-  return { c1_p50: round3(alone.p50 - direct.alone.p50), c1_p99: round3(alone.p99 - direct.alone.p99), c64_p50: round3(busy.p50 - direct.busy.p50), c64_p99: round3(busy.p99 - direct.busy.p99) };
+  return {
+    c1_p50: round3(alone.p50 - direct.alone.p50),
+    c1_p99: round3(alone.p99 - direct.alone.p99),
+    c64_p50: round3(busy.p50 - direct.busy.p50),
+    c64_p99: round3(busy.p99 - direct.busy.p99),
+  };
 }
 
 async function append(url) {

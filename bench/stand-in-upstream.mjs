@@ -38,7 +38,11 @@ const server = createServer((request, response) => {
       return;
     }
     const body = JSON.stringify({ jsonrpc: '2.0', id: message.id, result: answer(message) });
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...(message.method === 'initialize' ? { 'mcp-session-id': 'bench' } : {}) });
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...(message.method === 'initialize' ? { 'mcp-session-id': 'bench' } : {}),
+    });
     response.end(body);
   });
 });

@@ -47,7 +47,16 @@ export async function startKafka() {
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
   };
-  const id = docker('run', '--detach', '--rm', ...(pinned ? ['--cpuset-cpus', String(otherCore)] : []), '--publish', `127.0.0.1:${port}:9092`, ...Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]), 'apache/kafka:4.3.1');
+  const id = docker(
+    'run',
+    '--detach',
+    '--rm',
+    ...(pinned ? ['--cpuset-cpus', String(otherCore)] : []),
+    '--publish',
+    `127.0.0.1:${port}:9092`,
+    ...Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    'apache/kafka:4.3.1',
+  );
   for (let tries = 0; ; tries += 1) {
     if (spawnSync('docker', ['exec', id, '/opt/kafka/bin/kafka-broker-api-versions.sh', '--bootstrap-server', '127.0.0.1:9092'], { stdio: 'ignore' }).status === 0) break;
     if (tries > 30) throw new Error(`Kafka did not start:\n${docker('logs', '--tail', '20', id)}`);
@@ -87,7 +96,11 @@ async function furnish({ registry, policy, operator, upstream, mcp }) {
     const opened = await fetch(mcp, { method: 'POST', headers, body: JSON.stringify(initialize) });
     const session = opened.headers.get('mcp-session-id');
     if (opened.ok && session) {
-      const call = await fetch(mcp, { method: 'POST', headers: { ...headers, 'mcp-session-id': session }, body: JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'bench__echo', arguments: { message: 'ready?' } } }) });
+      const call = await fetch(mcp, {
+        method: 'POST',
+        headers: { ...headers, 'mcp-session-id': session },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'bench__echo', arguments: { message: 'ready?' } } }),
+      });
       if ((await call.text()).includes('Echo: ready?')) return presented;
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -116,7 +129,14 @@ export async function startServices({ upstream, database, log, relaxed, client =
   const sealing = join(folder, 'sealing-key');
   writeFileSync(sealing, randomBytes(32).toString('base64url'), { mode: 0o600 });
   const operator = `chk_bootstrap_${randomBytes(32).toString('base64url')}`;
-  const common = { CUSTOMHOUSE_LOG_URL: log, CUSTOMHOUSE_KAFKA_CLIENT: client, CUSTOMHOUSE_DATABASE_URL: database, CUSTOMHOUSE_SEALING_KEY_FILE: sealing, CUSTOMHOUSE_BOOTSTRAP_KEY: operator, CUSTOMHOUSE_LOG_LEVEL: 'warn' };
+  const common = {
+    CUSTOMHOUSE_LOG_URL: log,
+    CUSTOMHOUSE_KAFKA_CLIENT: client,
+    CUSTOMHOUSE_DATABASE_URL: database,
+    CUSTOMHOUSE_SEALING_KEY_FILE: sealing,
+    CUSTOMHOUSE_BOOTSTRAP_KEY: operator,
+    CUSTOMHOUSE_LOG_LEVEL: 'warn',
+  };
   const ports = { registry: await freePort(), policy: await freePort(), ingress: await freePort(), mcp: await freePort() };
   const processes = [];
   /** Starts a service and waits until it says that it is ready. */
@@ -132,7 +152,11 @@ export async function startServices({ upstream, database, log, relaxed, client =
   };
   await launch('registry', otherCore);
   await launch('policy', otherCore);
-  const ingress = await launch('ingress', measuredCore, { CUSTOMHOUSE_INGRESS_PORT: String(ports.mcp), CUSTOMHOUSE_INGRESS_RELAXED_READS: String(relaxed), CUSTOMHOUSE_SPOOL_PATH: join(folder, 'spool') });
+  const ingress = await launch('ingress', measuredCore, {
+    CUSTOMHOUSE_INGRESS_PORT: String(ports.mcp),
+    CUSTOMHOUSE_INGRESS_RELAXED_READS: String(relaxed),
+    CUSTOMHOUSE_SPOOL_PATH: join(folder, 'spool'),
+  });
   const url = `http://127.0.0.1:${ports.mcp}/mcp`;
   const bearer = await furnish({ registry: `http://127.0.0.1:${ports.registry}`, policy: `http://127.0.0.1:${ports.policy}`, operator, upstream, mcp: url });
   const stop = async () => {
