@@ -43,6 +43,7 @@ export class Follower {
     const { signal, topics } = this.options;
     const { announcements } = this.parts;
     announcements.start();
+    this.parts.tail.wanted = true;
     await this.findCursors();
     while (!signal.aborted) {
       const mark = announcements.mark(topics);

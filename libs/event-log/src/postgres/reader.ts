@@ -21,10 +21,19 @@ select p.topic, p.partition, p.earliest::float8 as earliest, p.next::float8 as n
 from unnest($1::text[], $2::int[], $3::bigint[]) as w(topic, partition, start)
 join log.partitions p on p.topic = w.topic and p.partition = w.partition
 left join lateral (
-  select * from log.records r
-  where r.topic = w.topic and r.partition = w.partition and r."offset" >= w.start
-  order by r."offset" limit $4
+  select * from (
+    select r.*, sum(octet_length(r.value)) over (order by r."offset" rows between unbounded preceding and 1 preceding) as before
+    from (
+      select * from log.records r
+      where r.topic = w.topic and r.partition = w.partition and r."offset" >= w.start
+      order by r."offset" limit $4
+    ) r
+  ) r where coalesce(r.before, 0) < $5
 ) r on true`;
+
+/** What one look brings at most; each partition has its share of it, and gives one record in any case. */
+const lookBytes = 16 * 1024 * 1024;
+const leastBytes = 256 * 1024;
 
 export interface Wanted {
   readonly topic: string;
@@ -39,12 +48,18 @@ export interface Fetched extends Wanted {
   readonly records: readonly StoredRecord[];
 }
 
-/** At most `limit` records of each wanted partition, in order. Throws PositionGone, or what the database says. */
+/** At most `limit` records of each wanted partition, and a share of what a look may bring, in order. Throws PositionGone, or what the database says. */
 export async function fetchRecords(pool: Pool, wanted: readonly Wanted[], limit: number): Promise<readonly Fetched[]> {
   const answer = await pool.query<Row>({
     name: 'fetch',
     text: fetchStatement,
-    values: [wanted.map((want) => want.topic), wanted.map((want) => want.partition), wanted.map((want) => want.start), limit],
+    values: [
+      wanted.map((want) => want.topic),
+      wanted.map((want) => want.partition),
+      wanted.map((want) => want.start),
+      limit,
+      Math.max(leastBytes, Math.floor(lookBytes / wanted.length)),
+    ],
   });
   const found = new Map<string, { end: number; earliest: number; records: StoredRecord[] }>();
   for (const row of answer.rows) {
@@ -53,6 +68,8 @@ export async function fetchRecords(pool: Pool, wanted: readonly Wanted[], limit:
     if (entry === undefined) found.set(name, (entry = { end: row.next, earliest: row.earliest, records: [] }));
     if (row.offset !== null) entry.records.push(toRecord(row, row.offset));
   }
+  // They come in order, but nothing in the statement promises it; sorting what is sorted costs next to nothing.
+  for (const { records } of found.values()) records.sort((a, b) => a.position.offset - b.position.offset);
   return wanted.map((want) => {
     const entry = found.get(partitionKey(want.topic, want.partition));
     if (entry === undefined) throw new Error(`the log has no partition ${want.topic}/${want.partition}`);

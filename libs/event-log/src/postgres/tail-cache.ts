@@ -8,7 +8,7 @@ interface Tail {
 }
 
 /** How much of a partition is kept. */
-const limits = { records: 2000, bytes: 4 * 1024 * 1024 };
+const limits = { records: 500, bytes: 1024 * 1024 };
 
 /**
  * The newest records that this process appended, for its own followers. One process hosts the writer and every consumer in
@@ -17,8 +17,11 @@ const limits = { records: 2000, bytes: 4 * 1024 * 1024 };
  */
 export class TailCache {
   private readonly tails = new Map<string, Tail>();
+  /** Set by the first follower. Without one nothing is kept. */
+  wanted = false;
 
   push(record: StoredRecord): void {
+    if (!this.wanted) return;
     const { topic, partition, offset } = record.position;
     const name = partitionKey(topic, partition);
     let tail = this.tails.get(name);

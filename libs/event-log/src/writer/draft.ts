@@ -72,7 +72,7 @@ function draft(declaration: EventDeclaration, event: Omit<NewEvent, 'declaration
       id: event.id ?? newId(time),
       type: wireOf(declaration),
       subject: event.subject,
-      time: timestamp(time),
+      time: textOf(time),
       cause: event.cause,
       traceparent: event.traceparent,
       data,
@@ -112,6 +112,14 @@ export function finish(draft: Draft, origin: Origin, link: Link): LogRecord {
 /** SHA-256 of an event's bytes, base64url: what the next event of the chain carries as `previoushash`. */
 export function hashOf(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'base64url');
+}
+
+let last = { time: 0, text: timestamp(0) };
+
+/** Many events are made in the same millisecond. */
+function textOf(time: number): string {
+  if (time !== last.time) last = { time, text: timestamp(time) };
+  return last.text;
 }
 
 const wires = new WeakMap<EventDeclaration, string>();

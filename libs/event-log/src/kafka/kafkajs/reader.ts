@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import type { Consumer, ConsumerStartBatchProcessEvent, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { partitionKey, type StoredRecord } from '../../port.js';
 import { OffsetOutOfRange, type Cursor, type Delivery, type ReadOptions } from '../driver.js';
 import type { KafkaOptions } from '../options.js';
@@ -43,6 +43,7 @@ export async function* consume(parts: ReaderParts, cursors: readonly Cursor[], {
   });
   const inbox = new Inbox(signal);
   consumer.on(consumer.events.CRASH, ({ payload }) => inbox.fail(payload.error));
+  consumer.on(consumer.events.START_BATCH_PROCESS, ({ payload }) => passControlRecords(cursors, payload));
   try {
     await begin(consumer, cursors, inbox, signal);
     while (!signal.aborted) {
@@ -83,6 +84,12 @@ async function begin(consumer: Consumer, cursors: readonly Cursor[], inbox: Inbo
   // At once, while the group is being joined: nothing may be fetched from anywhere else.
   for (const { topic, partition, next } of cursors) consumer.seek({ topic, partition, offset: String(next) });
   await running;
+}
+
+/** A batch that holds control records only is never handed over; what it covers is passed here. */
+function passControlRecords(cursors: readonly Cursor[], batch: ConsumerStartBatchProcessEvent['payload']): void {
+  const cursor = cursors.find((candidate) => candidate.topic === batch.topic && candidate.partition === batch.partition);
+  if (cursor !== undefined && batch.batchSize === 0 && Number(batch.firstOffset) === cursor.next) cursor.next = Number(batch.lastOffset) + 1;
 }
 
 /** The library says nothing when a position is lost and nothing comes: it waits at another one. So the range is looked at. */
