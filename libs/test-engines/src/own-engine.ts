@@ -1,4 +1,4 @@
-import { ask, skipped } from './ask.js';
+import { ask, askForContainer } from './ask.js';
 
 /** An engine in a container of its own, to be mistreated. Ports stay the same over restarts. */
 export class OwnEngine {
@@ -53,12 +53,12 @@ export interface OwnKafkaOptions {
 export async function ownKafka(
   options: OwnKafkaOptions = {},
 ): Promise<{ readonly brokers: string; readonly addresses: Readonly<Record<string, string>>; readonly engine: OwnEngine } | undefined> {
-  const { id, brokers, addresses, missing } = await ask<{ id: string; brokers: string; addresses: Record<string, string> }>('own/kafka', options);
-  return missing === undefined ? { brokers, addresses, engine: new OwnEngine(id) } : skipped('a Kafka of its own', missing);
+  const answer = await askForContainer<{ id: string; brokers: string; addresses: Record<string, string> }>('a Kafka of its own', 'own/kafka', options);
+  return answer && { brokers: answer.brokers, addresses: answer.addresses, engine: new OwnEngine(answer.id) };
 }
 
 /** Undefined, with a printed line, where no Docker engine answers. */
 export async function ownPostgres(options: { readonly args?: readonly string[] } = {}): Promise<{ readonly url: string; readonly engine: OwnEngine } | undefined> {
-  const { id, url, missing } = await ask<{ id: string; url: string }>('own/postgres', options);
-  return missing === undefined ? { url, engine: new OwnEngine(id) } : skipped('a PostgreSQL of its own', missing);
+  const answer = await askForContainer<{ id: string; url: string }>('a PostgreSQL of its own', 'own/postgres', options);
+  return answer && { url: answer.url, engine: new OwnEngine(answer.id) };
 }
