@@ -5,6 +5,7 @@ import { Ingress } from '@customhouse/ingress/ingress';
 import { ingressService } from '@customhouse/ingress/service';
 import { startLocalPostgres, type LocalPostgres } from '@customhouse/local-postgres/local-postgres';
 import { createLogger } from '@customhouse/nest/logger';
+import { loadProcessSettings } from '@customhouse/nest/process-settings';
 import { runServices, type Running } from '@customhouse/nest/run';
 import { policyService } from '@customhouse/policy/service';
 import { registryService } from '@customhouse/registry/service';
@@ -69,10 +70,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   });
   try {
     const addresses = await addressesOf(options);
-    if (!names(environment, 'CUSTOMHOUSE_DATABASE_URL')) postgres = await startDatabase(options, files.postgres);
+    const ownDatabase = !names(environment, 'CUSTOMHOUSE_DATABASE_URL');
+    // Faults of the settings are told before anything is started; the address of the database is not known yet.
+    const { host } = loadProcessSettings(services, settingsOf(data, environment, addresses, ownDatabase ? 'postgres://127.0.0.1/customhouse' : undefined));
+    if (ownDatabase) postgres = await startDatabase(options, files.postgres);
     signal.throwIfAborted();
     const settings = settingsOf(data, environment, addresses, postgres?.url);
-    const logger = createLogger({ service: 'customhouse', instance: settings['CUSTOMHOUSE_INSTANCE']!, level: settings['CUSTOMHOUSE_LOG_LEVEL'] ?? 'info', destination: file });
+    const logger = createLogger({ service: 'customhouse', instance: host.instance, level: host.logLevel, destination: file });
     options.onProgress('starting the services');
     running = await runServices({ services, environment: settings, logger });
     signal.throwIfAborted();
@@ -86,7 +90,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       operatorKeyFile,
       logFile: files.log,
       log: settings['CUSTOMHOUSE_LOG_URL']?.startsWith('kafka:') ? 'Kafka' : 'PostgreSQL',
-      development: settings['CUSTOMHOUSE_DEVELOPMENT'] === 'true',
+      development: host.development,
       announce: () => announce({ ...claimed, state: 'ready', mcp, api, operator_key_file: operatorKeyFile }),
       close,
     };

@@ -119,6 +119,7 @@ function sentence(approval: Approval, verdict: 'approve' | 'deny'): string {
   const what = `${visibleLine(approval.server)}__${visibleLine(approval.tool)} for ${visibleLine(approval.agent)} (${visibleLine(approval.person)})`;
   if (verdict === 'deny') return `Denied: ${what} will not run.`;
   if (approval.status === 'open') return `Approved by ${approval.approvers.length} of ${approval.quorum}: ${what} waits for the others.`;
+  if (approval.status === 'closed') return `Approved before: ${what} has run, and ended as ${visibleLine(approval.terminal ?? '?')}.`;
   return `Approved: ${what} runs now.`;
 }
 
