@@ -138,6 +138,8 @@ export class Projection {
       signal: this.stopping.signal,
       batch: this.options.batch ?? 500,
       idle_ms: Math.min(1_000, this.lease_ms / 4),
+      // One transaction for what a busy log brings in this time, instead of one for each of the writer's batches.
+      linger_ms: 20,
     })) {
       await this.take(batch);
     }
