@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { Body, Controller, Get, Inject, Module, Param, Post, Query, type Type } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Module, Param, Query, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { pino } from 'pino';
 import { z } from 'zod';
