@@ -5,6 +5,7 @@ import { CannotListen } from '../src/mcp/server.js';
 import { freePort } from './support/everything.js';
 import { eventually, Gateway } from './support/gateway.js';
 import { RawClient } from './support/mcp.js';
+import { post, sendRaw } from './support/raw-http.js';
 import { MischievousServer } from './support/upstream.js';
 
 let gateway: Gateway;
@@ -15,6 +16,7 @@ let bob: RawClient;
 beforeAll(async () => {
   upstream = await MischievousServer.start();
   gateway = await Gateway.start({
+    development: false,
     environment: {
       CUSTOMHOUSE_INGRESS_CALLS: '4',
       CUSTOMHOUSE_INGRESS_CALLS_PER_PRINCIPAL: '3',
@@ -90,7 +92,7 @@ describe('the limits', () => {
     expect((await ada.post({ jsonrpc: '2.0', id: 1, method: 'ping' })).response.status).toBe(404);
   });
 
-  it('of connections, and of their idleness', async () => {
+  it('of connections', async () => {
     const port = Number(new URL(gateway.url).port);
     const sockets: Socket[] = [];
     let closed = 0;
@@ -104,6 +106,13 @@ describe('the limits', () => {
     for (const socket of sockets) socket.destroy();
     await eventually(async () => (await ada.post({ jsonrpc: '2.0', id: 1, method: 'ping' })).response.status === 404);
   }, 15_000);
+
+  it('of the time that a connection may be idle', async () => {
+    const port = Number(new URL(gateway.url).port);
+    const answer = await sendRaw(port, [post('x')], 5_000);
+    expect([answer.status, answer.ended]).toEqual([401, true]);
+    expect(answer.text.toLowerCase()).toContain('connection: keep-alive');
+  }, 10_000);
 
   it('of the port: one that is taken is said, with what to do', async () => {
     const port = await freePort();

@@ -120,13 +120,13 @@ export class Gateway {
       development: this.options.development ?? true,
       tenant: 'default',
     });
-    await this.ingress.start();
     this.#closers.push(
       () => rm(folder, { recursive: true, force: true }),
       () => spool?.close(),
       () => this.writer.close(),
       () => followed.close(),
     );
+    await this.ingress.start();
   }
 
   /** Puts rules in force and waits until they are. */
