@@ -90,7 +90,8 @@ describe('the local PostgreSQL', () => {
     const began = performance.now();
     const first = await start(dataDir, { onProgress: (message) => messages.push(message) });
     const cold_ms = performance.now() - began;
-    expect(messages).toEqual(['creating the database (once, a few seconds)']);
+    // On a slow machine it also says that it waits.
+    expect(messages[0]).toBe('creating the database (once, a few seconds)');
     await query(first.url, 'create table kept (id int); insert into kept values (42)');
     await first.stop();
     await first.stop();
@@ -98,7 +99,7 @@ describe('the local PostgreSQL', () => {
     const started = performance.now();
     const second = await start(dataDir, { onProgress: (message) => messages.push(message) });
     expect(performance.now() - started).toBeLessThan(cold_ms);
-    expect(messages).toHaveLength(1);
+    expect(messages.filter((message) => message.startsWith('creating'))).toHaveLength(1);
     expect(await query(second.url, 'select id from kept')).toEqual([{ id: 42 }]);
   });
 
