@@ -9,7 +9,8 @@ const needed = 24;
 const here = fileURLToPath(import.meta.url);
 
 if (Number(process.versions.node.split('.')[0]) >= needed) {
-  module.enableCompileCache?.();
+  // Beside the packages, not in the shared folder for temporary files: whoever can write there could put code into it.
+  module.enableCompileCache?.(fileURLToPath(new URL('../../../node_modules/.cache/compiled', import.meta.url)));
   const { main } = await import('../dist/main.js').catch(explain);
   process.exitCode = await main(process.argv.slice(2));
   // Everything is done and said: a connection that somebody forgot to close must not keep the shell waiting.
