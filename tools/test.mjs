@@ -6,10 +6,13 @@ import { delimiter, join } from 'node:path';
 import { ensureInstalled, nodeBinary, root } from './install.mjs';
 
 const results = join(root, '.cache/test-results.json');
-/** The scenarios come last and alone: each of them starts a whole gateway, and some measure how soon it answers. */
+/**
+ * The scenarios come last and alone: each of them starts a whole gateway, and some measure how soon it answers. A process that one of them
+ * left behind must not keep the run from ending.
+ */
 const phases = [
   ['--selectProjects', 'unit', 'integration', '--maxWorkers', '2'],
-  ['--selectProjects', 'e2e', '--maxWorkers', '1', '--reporters', 'default', '--reporters', './e2e/progress-reporter.mjs'],
+  ['--selectProjects', 'e2e', '--maxWorkers', '1', '--forceExit', '--reporters', 'default', '--reporters', './e2e/progress-reporter.mjs'],
 ];
 const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopped.abort());
