@@ -12,30 +12,30 @@ const groups = ['contracts', 'libs', 'services', 'apps'];
 const alone = ['policies'];
 const stampName = '.stamp';
 
-/** Builds what is out of date. Answers how many files were compiled. */
-export async function buildAll() {
+/** Builds what is out of date below a folder. Answers how many files were compiled. */
+export async function buildAll(base = root) {
   const recipe = await readFile(fileURLToPath(import.meta.url));
-  const counts = await Promise.all((await workspaces()).map((folder) => buildWorkspace(folder, recipe)));
+  const counts = await Promise.all((await workspaces(base)).map((folder) => buildWorkspace(folder, recipe, base)));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-async function workspaces() {
-  const found = alone.map((name) => join(root, name)).filter((folder) => existsSync(join(folder, 'src')));
+async function workspaces(base) {
+  const found = alone.map((name) => join(base, name)).filter((folder) => existsSync(join(folder, 'src')));
   for (const group of groups) {
-    if (!existsSync(join(root, group))) continue;
-    for (const entry of await readdir(join(root, group), { withFileTypes: true })) {
-      const folder = join(root, group, entry.name);
+    if (!existsSync(join(base, group))) continue;
+    for (const entry of await readdir(join(base, group), { withFileTypes: true })) {
+      const folder = join(base, group, entry.name);
       if (entry.isDirectory() && existsSync(join(folder, 'src'))) found.push(folder);
     }
   }
   return found;
 }
 
-async function buildWorkspace(folder, recipe) {
+async function buildWorkspace(folder, recipe, base) {
   const src = join(folder, 'src');
   const outdir = join(folder, 'dist');
   const sources = (await filesIn(src)).filter((path) => path.endsWith('.ts') && !path.endsWith('.spec.ts')).sort();
-  const stamp = await stampOf(sources, recipe);
+  const stamp = await stampOf(sources, recipe, base);
   if ((await readFile(join(outdir, stampName), 'utf8').catch(() => '')) === stamp) return 0;
 
   const outputs = await compile(sources, src, outdir);
@@ -66,11 +66,11 @@ async function compile(entryPoints, src, outdir) {
   return outputFiles;
 }
 
-async function stampOf(sources, recipe) {
+async function stampOf(sources, recipe, base) {
   const hash = createHash('sha256').update(recipe);
   for (const path of sources) {
     const contents = await readFile(path);
-    hash.update(`${relative(root, path)}\0${contents.length}\0`).update(contents);
+    hash.update(`${relative(base, path)}\0${contents.length}\0`).update(contents);
   }
   return hash.digest('hex');
 }

@@ -32,8 +32,8 @@ export async function ensureInstalled(profile, signal) {
 export function missingPackages(lock, installed, profile) {
   const present = installed?.packages ?? {};
   return Object.entries(lock.packages)
-    .filter(([path, entry]) => path.includes('node_modules/') && !entry.link && !entry.optional && !(profile === 'run' && (entry.dev || entry.devOptional)))
-    .filter(([path, entry]) => present[path]?.version !== entry.version)
+    .filter(([path, entry]) => path.includes('node_modules/') && !entry.optional && !(profile === 'run' && (entry.dev || entry.devOptional)))
+    .filter(([path, entry]) => (entry.link ? present[path] === undefined : present[path]?.version !== entry.version))
     .map(([path]) => path);
 }
 

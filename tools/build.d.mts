@@ -1,0 +1,1 @@
+export function buildAll(base?: string): Promise<number>;
