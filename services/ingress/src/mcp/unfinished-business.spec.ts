@@ -5,7 +5,11 @@ import { FakeSink } from '../../test/support/fakes.js';
 import { UnfinishedBusiness } from './unfinished-business.js';
 
 const end = (call: string): NewEvent => ({ declaration: callAborted, subject: 's', key: 'k', id: call, data: { call, reason: 'x' } });
-const settled = (ms = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until so many are written; a busy machine takes its time. */
+async function written(sink: FakeSink, count: number): Promise<void> {
+  for (let waited_ms = 0; sink.events.length < count && waited_ms < 5_000; waited_ms += 5) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 describe('ends of calls that the log would not take', () => {
   it('are written in their order, each until it is stored', async () => {
@@ -15,11 +19,11 @@ describe('ends of calls that the log would not take', () => {
     sink.failures.push('refused', 'indeterminate', 'refused');
     business.add(end('A'));
     business.add(end('B'));
-    await settled(50);
+    await written(sink, 2);
     expect(sink.events.map((event) => event.id)).toEqual(['A', 'B']);
     expect([business.size, problems.length]).toEqual([0, 3]);
     business.add(end('C'));
-    await settled();
+    await written(sink, 3);
     expect(sink.events.map((event) => event.id)).toEqual(['A', 'B', 'C']);
   });
 
