@@ -29,6 +29,12 @@ export const ingressSettings = {
     description: 'Largest header of a request.',
   }),
   bodyBytes: setting({ env: 'CUSTOMHOUSE_INGRESS_BODY_BYTES', schema: positive, default: '4194304', description: 'Largest body of a request.' }),
+  bodiesBytes: setting({
+    env: 'CUSTOMHOUSE_INGRESS_BODIES_BYTES',
+    schema: positive,
+    default: '268435456',
+    description: 'Largest size of the bodies of all requests that are being served, together; more are refused.',
+  }),
   jsonDepth: setting({ env: 'CUSTOMHOUSE_INGRESS_JSON_DEPTH', schema: positive, default: '64', description: 'Arrays and objects inside one another in a request.' }),
   jsonKeys: setting({ env: 'CUSTOMHOUSE_INGRESS_JSON_KEYS', schema: positive, default: '50000', description: 'Members and items of a request, all together.' }),
   batchMessages: setting({ env: 'CUSTOMHOUSE_INGRESS_BATCH_MESSAGES', schema: positive, default: '20', description: 'Messages in one batch (revision 2025-03-26 only).' }),

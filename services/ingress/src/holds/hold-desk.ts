@@ -100,6 +100,10 @@ export class HoldDesk {
   wait(hold: Hold, call: Call): Promise<void> {
     const { exchange, asked, session } = call;
     if (exchange === undefined) return Promise.resolve();
+    if (call.cancelled) {
+      exchange.forget();
+      return Promise.resolve();
+    }
     const { active } = this.tools;
     return new Promise((resolve) => {
       const now = performance.now();

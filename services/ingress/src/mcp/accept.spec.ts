@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { acceptHead, acceptPost, parseBody, receiveBody, type AcceptLimits } from './accept.js';
+import { FakeResponse } from '../../test/support/fakes.js';
+import { acceptHead, acceptPost, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 
 const limits: AcceptLimits = { bodyBytes: 100, json: { depth: 4, members: 10 }, hosts: undefined, origins: new Set(['https://console.example']), loopback: true };
 
@@ -57,12 +58,13 @@ describe('what a POST says about itself', () => {
 });
 
 describe('the body', () => {
+  const receive = (request: IncomingMessage, budget = new BodyBudget(1_000)): Promise<Buffer> => receiveBody(request, new FakeResponse().asResponse, limits, budget);
   const body = (...chunks: string[]): IncomingMessage => Readable.from(chunks.map((chunk) => Buffer.from(chunk))) as unknown as IncomingMessage;
 
   it('is what arrived, in one piece or several', async () => {
-    expect((await receiveBody(body('abc'), limits)).toString()).toBe('abc');
-    expect((await receiveBody(body('abc', 'def'), limits)).toString()).toBe('abcdef');
-    expect((await receiveBody(body(), limits)).length).toBe(0);
+    expect((await receive(body('abc'))).toString()).toBe('abc');
+    expect((await receive(body('abc', 'def'))).toString()).toBe('abcdef');
+    expect((await receive(body())).length).toBe(0);
   });
 
   it('is refused as soon as it is longer than permitted, whatever it announced', async () => {
@@ -71,7 +73,22 @@ describe('the body', () => {
         this.push(Buffer.alloc(64));
       },
     });
-    await expect(receiveBody(endless as unknown as IncomingMessage, limits)).rejects.toMatchObject({ status: 413, rule: 'body-too-large', headers: { connection: 'close' } });
+    await expect(receive(endless as unknown as IncomingMessage)).rejects.toMatchObject({ status: 413, rule: 'body-too-large', headers: { connection: 'close' } });
+  });
+
+  it('is refused when all bodies together are too large, and taken again when others are done', async () => {
+    const budget = new BodyBudget(10);
+    const response = new FakeResponse();
+    await receiveBody(body('12345678'), response.asResponse, limits, budget);
+    await expect(receive(body('123'), budget)).rejects.toMatchObject({ status: 503, rule: 'too-many-calls' });
+    response.break();
+    expect((await receive(body('123'), budget)).toString()).toBe('123');
+  });
+
+  it('is refused when its sender went away before anybody read it', async () => {
+    const gone = new Readable({ read() {} });
+    gone.destroy();
+    await expect(receive(gone as unknown as IncomingMessage)).rejects.toMatchObject({ rule: 'body-incomplete' });
   });
 
   it('is refused when its sender breaks off', async () => {
@@ -80,7 +97,7 @@ describe('the body', () => {
         this.destroy(new Error('aborted'));
       },
     });
-    await expect(receiveBody(broken as unknown as IncomingMessage, limits)).rejects.toMatchObject({ rule: 'body-incomplete' });
+    await expect(receive(broken as unknown as IncomingMessage)).rejects.toMatchObject({ rule: 'body-incomplete' });
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '@customhouse/kernel/canonical';
 import { acceptedBy, hostName, isJsonContent, isLoopbackName, originHost, protocolHeader } from '@customhouse/mcp-wire/headers';
 import { passedLimit, type JsonLimits } from '@customhouse/mcp-wire/json-limits';
@@ -57,18 +57,41 @@ export function acceptPost(request: IncomingMessage, limits: AcceptLimits): { re
   return accepts;
 }
 
-/** The body, within its limits of size. Rejects with HttpFailure. */
-export function receiveBody(request: IncomingMessage, limits: AcceptLimits): Promise<Buffer> {
+/** Bytes of all bodies together that are held in memory: a limit for each one alone would not bound the whole. */
+export class BodyBudget {
+  #held = 0;
+
+  constructor(private readonly limit: number) {}
+
+  take(bytes: number): boolean {
+    if (this.#held + bytes > this.limit) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
+
+/** The body, within its limits of size. What it takes of the budget is given back when the connection is done with the request. Rejects with HttpFailure. */
+export function receiveBody(request: IncomingMessage, response: ServerResponse, limits: AcceptLimits, budget: BodyBudget): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    if (request.destroyed && !request.complete) return reject(new HttpFailure(400, 'body-incomplete', 'the request ended before its body did'));
     const chunks: Buffer[] = [];
     let size = 0;
+    const refuse = (failure: HttpFailure): void => {
+      request.removeAllListeners('data');
+      request.pause();
+      reject(failure);
+    };
+    response.once('close', () => budget.give(size));
     request.on('data', (chunk: Buffer) => {
+      if (size + chunk.length > limits.bodyBytes) return refuse(tooLarge(limits));
+      if (!budget.take(chunk.length))
+        return refuse(new HttpFailure(503, 'too-many-calls', 'the bodies of all requests together are too large at the moment; try again shortly', { 'retry-after': '1' }));
       size += chunk.length;
-      if (size > limits.bodyBytes) {
-        request.removeAllListeners('data');
-        request.pause();
-        reject(tooLarge(limits));
-      } else chunks.push(chunk);
+      chunks.push(chunk);
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on('error', () => reject(new HttpFailure(400, 'body-incomplete', 'the request ended before its body did')));

@@ -5,7 +5,7 @@ import { acceptedBy, sessionHeader } from '@customhouse/mcp-wire/headers';
 import { errorText } from '@customhouse/mcp-wire/messages';
 import type { IngressSettings } from '../config.js';
 import type { IngressMetrics } from '../metrics.js';
-import { acceptHead, acceptPost, parseBody, receiveBody, type AcceptLimits } from './accept.js';
+import { acceptHead, acceptPost, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 import type { Caller } from './caller.js';
 import { answerPreflight, permitOrigin } from './cross-origin.js';
 import type { LegacyEra } from './eras/legacy.js';
@@ -43,10 +43,12 @@ export class McpServer {
   /** Exchanges whose answer is on its way, in the order they came. */
   readonly #exchanges = new Set<Exchange>();
   readonly #ticker: NodeJS.Timeout;
+  readonly #bodies: BodyBudget;
   #url = '';
 
   constructor(private readonly tools: ServerTools) {
     const { settings } = tools;
+    this.#bodies = new BodyBudget(settings.bodiesBytes);
     this.#server = createServer(
       {
         maxHeaderSize: settings.headerBytes,
@@ -136,7 +138,7 @@ export class McpServer {
   async #post(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): Promise<void> {
     const { limits } = this.tools;
     const accepts = acceptPost(request, limits);
-    const message = parseBody(await receiveBody(request, limits), limits);
+    const message = parseBody(await receiveBody(request, response, limits, this.#bodies), limits);
     const exchange = new Exchange(request, response, accepts, performance.now());
     this.#exchanges.add(exchange);
     response.once('close', () => this.#exchanges.delete(exchange));
