@@ -26,6 +26,18 @@ describe('readiness', () => {
     expect(await health.readiness()).toMatchObject({ ready: false, checks: { shutdown: { status: 'failed' } } });
   });
 
+  it('is looked at once for all who ask at about the same time, and again later', async () => {
+    let looks = 0;
+    const health = new Health(100, 50);
+    health.add('log', () => void (looks += 1));
+    await Promise.all([health.readiness(), health.readiness()]);
+    await health.readiness();
+    expect(looks).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await health.readiness();
+    expect(looks).toBe(2);
+  });
+
   it('does not take two checks of one name', () => {
     const health = new Health();
     health.add('log', () => undefined);

@@ -14,8 +14,13 @@ export interface Readiness {
 export class Health {
   private readonly checks = new Map<string, HealthCheck>();
   private stopping = false;
+  private latest: { readonly at: number; readonly answer: Promise<Readiness> } | undefined;
 
-  constructor(private readonly timeout_ms = 2_000) {}
+  /** `keep_ms`: an answer is given again for this long, so that whoever asks often costs the database nothing. */
+  constructor(
+    private readonly timeout_ms = 2_000,
+    private readonly keep_ms = 200,
+  ) {}
 
   /** Names are kebab-case, with the service first: `audit-database`. Throws for a name that is taken. */
   add(name: string, check: HealthCheck): void {
@@ -26,9 +31,16 @@ export class Health {
   /** From now on not ready, so that whoever balances load sends nothing more. */
   startStopping(): void {
     this.stopping = true;
+    this.latest = undefined;
   }
 
-  async readiness(): Promise<Readiness> {
+  readiness(): Promise<Readiness> {
+    const now = performance.now();
+    if (!this.latest || now - this.latest.at > this.keep_ms) this.latest = { at: now, answer: this.look() };
+    return this.latest.answer;
+  }
+
+  private async look(): Promise<Readiness> {
     const answers = await Promise.all([...this.checks].map(async ([name, check]) => [name, await this.answer(check)] as const));
     if (this.stopping) answers.push(['shutdown', { status: 'failed', detail: 'the process is stopping' }]);
     return { ready: answers.every(([, answer]) => answer.status === 'ok'), checks: Object.fromEntries(answers) };

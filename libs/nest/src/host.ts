@@ -44,7 +44,7 @@ export async function openHost(parts: HostParts): Promise<Host> {
   const kek = new KeyEncryptionKey(readKeyFile(settings.host.sealingKeyFile, { create: settings.host.development }));
   const log = await connect(parts);
   closing.add('the log', () => log.close());
-  if (settings.host.createTopics) for (const difference of await log.createTopics(topicsFor(services))) logger.warn(difference);
+  await prepareTopics(log, topicsFor(services), settings.host.createTopics, (difference) => logger.warn(difference));
   const sink = await startWriter(parts, log);
   health.add('log', () => log.ping(1_500));
   health.add('log-writable', () => {
@@ -88,6 +88,20 @@ async function connect({ settings, logger }: HostParts): Promise<EventLog & Topi
       await sleep(backoff(tries, 100, 1_000));
     }
   }
+}
+
+/** Makes missing topics, or demands that there are none: what has nowhere to go would hold up everything behind it later. Throws StartError. */
+async function prepareTopics(log: EventLog & TopicAdmin, topics: readonly TopicDeclaration[], create: boolean, onDifference: (difference: string) => void): Promise<void> {
+  if (create) {
+    for (const difference of await log.createTopics(topics)) onDifference(difference);
+    return;
+  }
+  const missing: string[] = [];
+  for (const { name } of topics) {
+    await log.ends([name]).catch(() => missing.push(name));
+  }
+  if (missing.length > 0)
+    throw new StartError(`the log has no topic ${missing.join(', ')}: create them as infra/kafka/topics.json says, or let us with CUSTOMHOUSE_CREATE_TOPICS=true`);
 }
 
 /** The topics of the system, and one for the dead letters of each topic that a group follows. */

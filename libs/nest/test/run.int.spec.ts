@@ -378,6 +378,10 @@ describe('a process', () => {
     );
   });
 
+  it('that may not create topics says which ones are missing', async () => {
+    await expect(run(quiet().service, { CUSTOMHOUSE_CREATE_TOPICS: 'false' })).rejects.toThrow(/the log has no topic customhouse\.calls, .*CUSTOMHOUSE_CREATE_TOPICS=true/);
+  });
+
   it('whose key file is open to others does not start', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'customhouse-nest-'));
     folders.push(folder);
