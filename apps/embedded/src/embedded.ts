@@ -5,14 +5,15 @@ import { Ingress } from '@customhouse/ingress/ingress';
 import { ingressService } from '@customhouse/ingress/service';
 import { startLocalPostgres, type LocalPostgres } from '@customhouse/local-postgres/local-postgres';
 import { createLogger } from '@customhouse/nest/logger';
+import { endOnStrayErrors } from '@customhouse/nest/main';
 import { loadProcessSettings } from '@customhouse/nest/process-settings';
-import { runServices, type Running } from '@customhouse/nest/run';
+import { runServices, type Running, type RunOptions } from '@customhouse/nest/run';
 import { policyService } from '@customhouse/policy/service';
 import { registryService } from '@customhouse/registry/service';
 import { scannerService } from '@customhouse/scanner/service';
 import type { Environment } from '@customhouse/settings/settings';
 import { filesOf, names, settingsOf } from './environment.js';
-import { openLogFile } from './log-file.js';
+import { openLogFile, type LogFile } from './log-file.js';
 import { choosePorts } from './ports.js';
 import { EmbeddedProblem } from './problem.js';
 import { announce, claim, release } from './running.js';
@@ -77,8 +78,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     signal.throwIfAborted();
     const settings = settingsOf(data, environment, addresses, postgres?.url);
     const logger = createLogger({ service: 'customhouse', instance: host.instance, level: host.logLevel, destination: file });
-    options.onProgress('starting the services');
-    running = await runServices({ services, environment: settings, logger });
+    running = await startServices(settings, logger, file, options);
+    endOnStrayErrors(running);
     signal.throwIfAborted();
     await becomeReady(running, options);
     const mcp = running.get<Ingress>(Ingress).url;
@@ -136,12 +137,32 @@ async function startDatabase({ onProgress, onProblem }: EmbeddedOptions, dataDir
   return startLocalPostgres({ dataDir, onProgress, onProblem: (message) => message !== undefined && onProblem(message) });
 }
 
+/** Ends early when the start is given up: what was begun by then ends with the process. */
+async function startServices(environment: Environment, logger: NonNullable<RunOptions['logger']>, file: LogFile, { onProgress, signal }: EmbeddedOptions): Promise<Running> {
+  onProgress('starting the services');
+  const timer = setInterval(() => onProgress(`still starting: ${file.last}`), 3_000);
+  try {
+    return await Promise.race([runServices({ services, environment, logger }), rejectionOf(signal)]);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const rejection = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  // It is raced against what may well be first; then nobody is there to hear it.
+  rejection.catch(() => undefined);
+  return rejection;
+}
+
 /** Waits until calls can be made, and says what is being waited for when that takes long. */
 async function becomeReady(running: Running, { onProgress, signal }: EmbeddedOptions): Promise<void> {
   const timer = setInterval(() => void whatIsMissing(running.apiUrl).then((missing) => missing && onProgress(`waiting: ${missing}`)), 3_000);
-  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
   try {
-    await Promise.race([running.ready, aborted]);
+    await Promise.race([running.ready, rejectionOf(signal)]);
   } finally {
     clearInterval(timer);
   }

@@ -20,6 +20,7 @@ describe('the log file', () => {
     log.write('{"level":"fatal","msg":"ended"}\n');
     expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(4);
     expect(errors).toEqual(['the outbox cannot be shipped: no such table', 'ended']);
+    expect(log.last).toBe('ended');
     expect(statSync(path).mode & 0o777).toBe(0o600);
     log.close();
   });

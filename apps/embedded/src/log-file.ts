@@ -4,6 +4,8 @@ const largest_bytes = 10 * 1024 * 1024;
 
 export interface LogFile {
   write(line: string): void;
+  /** What was logged last, in words. */
+  readonly last: string;
   close(): void;
 }
 
@@ -18,9 +20,14 @@ export function openLogFile(path: string, onError: (message: string) => void, no
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > largest_bytes) renameSync(path, `${path}.1`);
   const file = openSync(path, 'a', 0o600);
   const said = new Map<string, number>();
+  let lastLine = '{}';
   return {
+    get last() {
+      return (JSON.parse(lastLine) as { msg?: string }).msg ?? '';
+    },
     write(line) {
       writeSync(file, line);
+      lastLine = line;
       const message = errorIn(line);
       if (message === undefined || now() - (said.get(message) ?? -Infinity) < quiet_ms) return;
       // Messages with an id in them are all different: they must not be kept for ever.

@@ -79,7 +79,9 @@ async function start(session: Session, options: UpOptions, signal: AbortSignal):
   const begun = performance.now();
   const port = portOf(options.port, '--port');
   const apiPort = portOf(options.apiPort, '--api-port') ?? (port === 0 ? 0 : undefined);
-  // Loaded here, because it is all of the gateway, and no other command needs it.
+  const progress = (message: string) => terminal.note(`${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s  ${message}`);
+  progress('loading');
+  // Here, because it is all of the gateway, and no other command needs it.
   const { startEmbedded } = await import('@customhouse/embedded/embedded');
   const { startProblem } = await import('@customhouse/embedded/problem');
   try {
@@ -89,7 +91,7 @@ async function start(session: Session, options: UpOptions, signal: AbortSignal):
       port,
       apiPort,
       environment: surroundings.environment,
-      onProgress: (message) => terminal.note(`${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s  ${message}`),
+      onProgress: progress,
       onProblem: (message) => terminal.note(`problem: ${message}`),
       signal,
     });
