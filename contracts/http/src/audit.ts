@@ -148,7 +148,8 @@ export const ProjectionStatus = z
 export type ProjectionStatus = z.infer<typeof ProjectionStatus>;
 
 const name = z.string().min(1).max(256);
-const moment = Timestamp.or(z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString()));
+/** Any ISO 8601 moment, in whatever zone. */
+const moment = z.iso.datetime({ offset: true });
 
 export const callFilter = {
   agent: name.optional(),

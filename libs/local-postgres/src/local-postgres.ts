@@ -7,7 +7,7 @@ import { installedBinaries, usableBinaries, type Binaries } from './binaries.js'
 import { ensureCluster, ensurePassword, superuser } from './cluster.js';
 import { OwnerLock, stopOrphan } from './owner.js';
 import { Postmaster } from './postmaster.js';
-import { LocalPostgresError, messageOf } from './problem.js';
+import { LocalPostgresError, messageOf, ownDatabase } from './problem.js';
 import { chooseRoom } from './room.js';
 
 export interface LocalPostgresOptions {
@@ -42,6 +42,7 @@ const database = 'customhouse';
  * when it ends by itself it is started again on the same port. Throws LocalPostgresError.
  */
 export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
+  if (process.platform === 'win32') throw new LocalPostgresError(`PostgreSQL from npm runs on Linux and macOS: on Windows use WSL, or ${ownDatabase}`);
   const onProgress = options.onProgress ?? (() => undefined);
   const dataDir = resolve(options.dataDir);
   const account = chooseAccount(join(dataDir, 'cluster'));

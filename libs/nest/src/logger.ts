@@ -24,7 +24,7 @@ export function describeError(error: unknown, depth = 0): unknown {
   const { code, cause } = error as { code?: unknown; cause?: unknown };
   return {
     name: error.name,
-    message: withoutCredentials(error.message),
+    message: withoutCredentials(error.message === '' && error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(error.stack ? { stack: withoutCredentials(error.stack) } : {}),
     ...(cause !== undefined && depth < 4 ? { cause: describeError(cause, depth + 1) } : {}),

@@ -60,6 +60,7 @@ export function ledger(engines: Engines): void {
       expect(await found({ text: 'credential' })).toEqual([first.call]);
       expect(await found({ text: '&|!()' })).toEqual([]);
       expect(await found({ from: timestamp(Date.now() + 1_000) })).toEqual([]);
+      expect(await found({ from: '1960-01-01T00:00:00+02:00' })).toHaveLength(3);
       expect(await found({ to: timestamp(Date.now() + 1_000), from: timestamp(Date.now() - 60_000) })).toHaveLength(3);
       expect(await found({ text: 'recipe' })).toEqual([]);
     });
@@ -85,9 +86,9 @@ export function ledger(engines: Engines): void {
     });
 
     it('answers all faults of a query at once', async () => {
-      const { status, body } = await house.get('/v1/calls?limit=0&effect=perhaps&from=yesterday');
+      const { status, body } = await house.get('/v1/calls?limit=0&effect=perhaps&from=yesterday&to=2026-13-45T99:99:99.999Z');
       expect(status).toBe(400);
-      expect(body.problems.map((problem: { pointer: string }) => problem.pointer).sort()).toEqual(['/query/effect', '/query/from', '/query/limit']);
+      expect(body.problems.map((problem: { pointer: string }) => problem.pointer).sort()).toEqual(['/query/effect', '/query/from', '/query/limit', '/query/to']);
     });
 
     it('shows a tenant nothing of another', async () => {

@@ -2,7 +2,6 @@ import type { CallSummary } from '@customhouse/http-contract/audit';
 import type { auditRoutes } from '@customhouse/http-contract/audit';
 import type { QueryOf } from '@customhouse/http-contract/route';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
-import { unixMilliseconds } from '@customhouse/kernel/time';
 import type { FiredRule } from '@customhouse/policy-contract/decision';
 import { lowestId } from '../domain/partitions.js';
 import { prefixQuery } from '../domain/words.js';
@@ -60,8 +59,8 @@ function conditionsOf(filter: CallFilter): Conditions | undefined {
   }
   if (filter.tool !== undefined) conditions.add((place) => `(tool = ${place} or exposed = ${place})`, filter.tool);
   if (filter.rule !== undefined) conditions.add((place) => `rule_ids @> array[${place}]::text[]`, filter.rule);
-  if (filter.from !== undefined) conditions.add((place) => `call >= ${place}`, lowestId(unixMilliseconds(filter.from)));
-  if (filter.to !== undefined) conditions.add((place) => `call < ${place}`, lowestId(unixMilliseconds(filter.to)));
+  if (filter.from !== undefined) conditions.add((place) => `call >= ${place}`, lowestId(Date.parse(filter.from)));
+  if (filter.to !== undefined) conditions.add((place) => `call < ${place}`, lowestId(Date.parse(filter.to)));
   if (filter.text !== undefined) {
     const query = prefixQuery(filter.text);
     if (query === undefined) return undefined;
