@@ -88,7 +88,8 @@ export class Engines {
       this.#owned.delete(id);
       await container.remove({ force: true, v: true });
     } else if (action === 'kill') await container.kill({ signal: 'SIGKILL' });
-    else if (['start', 'stop', 'restart', 'pause', 'unpause'].includes(action)) await container[action]();
+    else if (action === 'pause') await pause(container);
+    else if (['start', 'stop', 'restart', 'unpause'].includes(action)) await container[action]();
     else throw new Error(`nothing is done to a container by ${action}`);
     return {};
   }
@@ -99,4 +100,16 @@ async function body(request) {
   for await (const chunk of request) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('utf8');
   return text === '' ? {} : JSON.parse(text);
+}
+
+/** On a busy machine the kernel may not manage to freeze a container's processes in the time that the engine gives it. */
+async function pause(container) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await container.pause();
+    } catch (error) {
+      if (error.statusCode !== 500 || tries >= 5) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
