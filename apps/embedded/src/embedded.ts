@@ -140,7 +140,7 @@ async function startDatabase({ onProgress, onProblem }: EmbeddedOptions, dataDir
 /** Ends early when the start is given up: what was begun by then ends with the process. */
 async function startServices(environment: Environment, logger: NonNullable<RunOptions['logger']>, file: LogFile, { onProgress, signal }: EmbeddedOptions): Promise<Running> {
   onProgress('starting the services');
-  const timer = setInterval(() => onProgress(`still starting: ${file.last}`), 3_000);
+  const timer = setInterval(() => onProgress(`still starting: ${file.last || 'opening the log and the databases'}`), 3_000);
   try {
     return await Promise.race([runServices({ services, environment, logger }), rejectionOf(signal)]);
   } finally {
