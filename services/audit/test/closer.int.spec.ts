@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { callCompleted, callDispatched, callOutcomeLost } from '@customhouse/events/call/events';
 import { sourceStarted } from '@customhouse/events/source/events';
 import { decode } from '@customhouse/event-log/decode';
@@ -70,6 +71,28 @@ describe('a call whose process is gone', () => {
     await sleep(500);
     expect(await ends(intent.call)).toEqual(['call.completed']);
   });
+});
+
+describe('a call whose end is only still on its way', () => {
+  it('is left alone, although its process is known to be gone', async () => {
+    const ingress = await house.ingress('onward-1');
+    const intent = await ingress.admit();
+    await house.status(intent.call, 'admitted');
+    // The ledger is held up before the end, and learns by another way that the process is gone.
+    const holder = new pg.Client({ connectionString: database.url, options: '-c search_path=audit' });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query(`select 1 from consumers where group_name = 'audit.ledger' for update`);
+    await ingress.append(callCompleted, { call: intent.call, error: false, result: await ingress.seal('alice@example.com', {}), findings: [], upstream_ms: 1 }, intent.session);
+    await house.sql(`update writers set closed = true where instance = 'onward-1'`);
+    await sleep(1_500);
+    expect(await ends(intent.call)).toEqual(['call.completed']);
+    await holder.query('commit');
+    await holder.end();
+    await house.status(intent.call, 'completed');
+    await sleep(500);
+    expect(await ends(intent.call)).toEqual(['call.completed']);
+  }, 20_000);
 });
 
 describe('a living process', () => {
