@@ -561,7 +561,7 @@ describe('customhouse', () => {
 
   it('reaches services at addresses of their own, with a key of its own', async () => {
     const place = `registry=${gateway.ready.api},audit=${gateway.ready.api},ingress=${new URL(gateway.ready.mcp).origin}`;
-    const environment = { CUSTOMHOUSE_API_URL: place, CUSTOMHOUSE_KEY_FILE: gateway.ready.operator_key_file };
+    const environment = { CUSTOMHOUSE_API_URL: place, CUSTOMHOUSE_KEY_FILE: gateway.ready.operator_key_file! };
     expect((await customhouse(['server', 'list', '--json'], { environment })).code).toBe(0);
     expect((await customhouse(['call', 'everything__echo', 'message=x'], { environment: { CUSTOMHOUSE_API_URL: place } })).stdout).toBe('Echo: x\n');
     const missing = await customhouse(['policy', 'show'], { environment });

@@ -52,7 +52,8 @@ export interface Ready {
   readonly mcp: string;
   readonly api: string;
   readonly key: string;
-  readonly operator_key_file: string;
+  /** Null when the environment gave the key. */
+  readonly operator_key_file: string | null;
   readonly data: string;
   readonly log_file: string;
 }

@@ -68,7 +68,7 @@ describe('customhouse up', () => {
     expect(JSON.parse(readFileSync(join(gateway.data, 'running.json'), 'utf8'))).toMatchObject({ state: 'ready', pid: gateway.pid, mcp: ready.mcp, api: ready.api });
     const secrets = [
       ready.key,
-      readFileSync(ready.operator_key_file, 'utf8').trim(),
+      readFileSync(ready.operator_key_file!, 'utf8').trim(),
       readFileSync(join(gateway.data, 'sealing-key'), 'utf8').trim(),
       readFileSync(join(gateway.data, 'postgres/password'), 'utf8').trim(),
     ];
@@ -134,6 +134,16 @@ describe('customhouse up', () => {
     const gateway = fresh();
     await gateway.start(['--port', '0', '--no-demo-servers']);
     expect(await gateway.json('server', 'list')).toMatchObject({ items: [] });
+  });
+
+  it('uses the operator key that the environment gives, and makes none', async () => {
+    const gateway = fresh();
+    const key = `chk_given_${'0'.repeat(32)}`;
+    const ready = await gateway.start(['--port', '0'], { CUSTOMHOUSE_BOOTSTRAP_KEY: key });
+    expect(ready).toMatchObject({ operator_key_file: null, key: expect.stringMatching(/^chk_/) });
+    expect(existsSync(join(gateway.data, 'operator-key'))).toBe(false);
+    expect(await gateway.run('server', 'list')).toMatchObject({ code: 6, stderr: expect.stringContaining('the running gateway has no operator key of its own') });
+    expect((await customhouse(['--data', gateway.data, 'server', 'list'], { environment: { CUSTOMHOUSE_KEY: key } })).code).toBe(0);
   });
 
   it('ends when it is interrupted while it starts, and can be started then', async () => {

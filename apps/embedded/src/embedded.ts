@@ -1,4 +1,5 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { approvalService } from '@customhouse/approval/service';
 import { auditService } from '@customhouse/audit/service';
 import { Ingress } from '@customhouse/ingress/ingress';
@@ -41,8 +42,9 @@ export interface Embedded {
   readonly mcp: string;
   /** `http://127.0.0.1:8401` */
   readonly api: string;
-  /** Null when the environment gave a bootstrap key of its own. */
+  /** Null when the environment held the key itself. */
   readonly operatorKeyFile: string | null;
+  readonly operatorKey: string;
   readonly logFile: string;
   readonly log: 'PostgreSQL' | 'Kafka';
   /** True where agents on this machine need no key. */
@@ -84,11 +86,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await becomeReady(running, options);
     const mcp = running.get<Ingress>(Ingress).url;
     const api = running.apiUrl;
-    const operatorKeyFile = names(environment, 'CUSTOMHOUSE_BOOTSTRAP_KEY') ? null : files.operatorKey;
+    const { operatorKey, operatorKeyFile } = operatorOf(environment, files.operatorKey);
     return {
       mcp,
       api,
       operatorKeyFile,
+      operatorKey,
       logFile: files.log,
       log: settings['CUSTOMHOUSE_LOG_URL']?.startsWith('kafka:') ? 'Kafka' : 'PostgreSQL',
       development: host.development,
@@ -99,6 +102,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await close();
     throw error;
   }
+}
+
+function operatorOf(environment: Environment, ownFile: string): { operatorKey: string; operatorKeyFile: string | null } {
+  const { CUSTOMHOUSE_BOOTSTRAP_KEY: key, CUSTOMHOUSE_BOOTSTRAP_KEY_FILE: file } = environment;
+  if (key) return { operatorKey: key, operatorKeyFile: null };
+  const operatorKeyFile = resolve(file || ownFile);
+  return { operatorKey: readFileSync(operatorKeyFile, 'utf8').trim(), operatorKeyFile };
 }
 
 function claimFolder(data: string) {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Embedded } from '@customhouse/embedded/embedded';
 import { approvalRoutes } from '@customhouse/http-contract/approval';
@@ -14,8 +13,8 @@ const silent = { onHeld: () => undefined, onProgress: () => undefined };
 
 /** Shows one call that is allowed, one that is refused, and one that is held and approved, and all three in the audit. Yields what to print. */
 export async function* demonstration(session: Session, gateway: Embedded, signal: AbortSignal): AsyncGenerator<string> {
-  if (!gateway.development || !gateway.operatorKeyFile) throw new CliProblem('failed', 'it needs the development profile on loopback, and the operator key of this instance');
-  const key = readFileSync(gateway.operatorKeyFile, 'utf8').trim();
+  if (!gateway.development) throw new CliProblem('failed', 'it needs the development profile, which is for loopback only');
+  const key = gateway.operatorKey;
   const api = (service: 'approval' | 'audit') => new ApiClient({ service, url: gateway.api, key, timeout_ms: session.timeout_ms, signal });
   const agent = await connectAgent({ url: gateway.mcp, key: undefined, timeout_ms: session.timeout_ms, signal });
   try {

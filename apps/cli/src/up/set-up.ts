@@ -13,7 +13,6 @@ import type { Session } from '../session.js';
  */
 export async function registerSamples(session: Session, gateway: Embedded, signal: AbortSignal): Promise<void> {
   const operator = operatorOf(session, gateway, signal);
-  if (!operator) return;
   const marker = join(session.dataFolder, 'samples-registered');
   try {
     const first = !existsSync(marker);
@@ -48,11 +47,10 @@ async function putRight(operator: ApiClient, { name, transport }: Sample): Promi
 
 /**
  * The key of an agent of the development profile, for programs that want to call with one. It is issued once for a data folder
- * and kept there; a new one is issued when that one no longer counts. Undefined where there is no operator key to issue it with.
+ * and kept there; a new one is issued when that one no longer counts.
  */
-export async function agentKey(session: Session, gateway: Embedded, signal: AbortSignal): Promise<string | undefined> {
+export async function agentKey(session: Session, gateway: Embedded, signal: AbortSignal): Promise<string> {
   const operator = operatorOf(session, gateway, signal);
-  if (!operator) return undefined;
   const file = join(session.dataFolder, 'agent-key');
   const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   const id = /^chk_([0-9a-f]{16})_/.exec(kept)?.[1];
@@ -72,8 +70,6 @@ async function isGood(operator: ApiClient, id: string): Promise<boolean> {
   }
 }
 
-function operatorOf(session: Session, gateway: Embedded, signal: AbortSignal): ApiClient | undefined {
-  if (!gateway.operatorKeyFile) return undefined;
-  const key = readFileSync(gateway.operatorKeyFile, 'utf8').trim();
-  return new ApiClient({ service: 'registry', url: gateway.api, key, timeout_ms: session.timeout_ms, signal });
+function operatorOf(session: Session, gateway: Embedded, signal: AbortSignal): ApiClient {
+  return new ApiClient({ service: 'registry', url: gateway.api, key: gateway.operatorKey, timeout_ms: session.timeout_ms, signal });
 }
