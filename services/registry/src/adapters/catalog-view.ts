@@ -109,9 +109,9 @@ export function toToolView(row: ToolRow): ToolView {
   return { ...rest, status: statusOf(row), seen: seen.toISOString() };
 }
 
-/** How a server called itself in its answer to `initialize`. */
+/** How a server called itself in its answer to `initialize`, or in the `_meta` of its answer to `server/discover`. */
 export function infoOf(discovered: JsonObject | null): { name: string; version: string } | null {
-  const info = discovered?.['serverInfo'];
+  const info = discovered?.['serverInfo'] ?? (discovered?.['_meta'] as JsonObject | undefined)?.['io.modelcontextprotocol/serverInfo'];
   if (typeof info !== 'object' || info === null || Array.isArray(info)) return null;
   return { name: String(info['name'] ?? ''), version: String(info['version'] ?? '') };
 }
