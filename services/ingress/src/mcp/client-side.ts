@@ -1,0 +1,29 @@
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { UpstreamAnswer } from '@customhouse/upstream/upstream';
+
+/**
+ * The client of one call, as the call sees it: whichever era it speaks, and whether or not it is still there. Of the legacy era:
+ * legacy-client.ts; of the modern one: eras/modern.ts. A call that runs after its client has gone has none.
+ */
+export interface ClientSide {
+  /** What the client declared that it can be asked: of `sampling`, `elicitation` and `roots` those that there are, members included. */
+  readonly capabilities: JsonObject;
+
+  /**
+   * Tells the client something that belongs to its call: progress (with the client's own token), logging. Left out when the client takes no
+   * stream, does not keep up, or is gone.
+   */
+  notify(method: string, params: JsonObject | undefined): void;
+
+  /**
+   * Passes a request of an upstream on to the client and waits for its answer, which may be an error of the client's. Whether the client
+   * declared that it can be asked this, and whether the policy allows it, has been looked at before (upstream-asks.ts).
+   *
+   * `signal`: nobody waits for the answer any more; the client is told (`notifications/cancelled`) where its era knows that.
+   * `onProgress`: gets the params of `notifications/progress` of the client, without their token, where the era has them and the request asked for
+   * them (`_meta.progressToken`, which is replaced on this hop).
+   *
+   * Rejects with UpstreamFailed and nothing else: `sent: 'no'` when the client was certainly not asked.
+   */
+  ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void): Promise<UpstreamAnswer>;
+}
