@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node';
+import type { McpServer } from '@modelcontextprotocol/server';
+import { createMcpHandler, isLegacyRequest, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { Replay } from './replay.js';
+import { Reference } from './server.js';
+
+/** Which revisions are served: `modern` is 2026-07-28, `legacy` everything before it. */
+export type Eras = 'both' | 'modern' | 'legacy';
+
+/** The reference server on HTTP: both eras at one endpoint, unless it is made to know only one. */
+export class ReferenceServer {
+  private readonly reference = new Reference();
+  private readonly sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
+  private readonly modern = createMcpHandler(this.reference.create, { legacy: 'reject', bus: this.reference.bus });
+  private readonly server: Server;
+
+  private constructor(private readonly eras: Eras) {
+    const handle = toNodeHandler({ fetch: (request) => this.serve(request) });
+    const guards = [localhostHostValidation(), localhostOriginValidation()];
+    this.server = createServer((request, response) => {
+      if (!guards.every((guard) => guard(request, response))) return;
+      if (request.url?.split('?')[0] === '/mcp') void handle(request, response);
+      else response.writeHead(404).end();
+    });
+  }
+
+  static async start(options: { port?: number; eras?: Eras } = {}): Promise<ReferenceServer> {
+    const self = new ReferenceServer(options.eras ?? 'both');
+    self.server.listen(options.port ?? 0, '127.0.0.1');
+    await once(self.server, 'listening');
+    return self;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/mcp`;
+  }
+
+  async close(): Promise<void> {
+    await this.modern.close();
+    await Promise.all([...this.sessions.values()].map((transport) => transport.close()));
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private async serve(request: Request): Promise<Response> {
+    const legacy = this.eras !== 'modern' && (this.eras === 'legacy' || (await isLegacyRequest(request)));
+    return legacy ? this.serveLegacy(request) : this.modern.fetch(request);
+  }
+
+  private async serveLegacy(request: Request): Promise<Response> {
+    const id = request.headers.get('mcp-session-id');
+    const known = id === null ? undefined : this.sessions.get(id);
+    if (known) return known.handleRequest(request);
+    if (id !== null) return Response.json({ jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }, { status: 404 });
+    return (await this.openSession()).handleRequest(request);
+  }
+
+  /** A transport that answers anything but `initialize` with an error is forgotten with its response. */
+  private async openSession(): Promise<WebStandardStreamableHTTPServerTransport> {
+    const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => void this.sessions.set(id, transport),
+      onsessionclosed: (id) => void this.sessions.delete(id),
+      eventStore: new Replay(),
+      retryInterval: 50,
+    });
+    const server = (await this.reference.create({ era: 'legacy' })) as McpServer;
+    await server.connect(transport);
+    return transport;
+  }
+}
