@@ -8,15 +8,15 @@ export const PolicyInput = z.strictObject({
   session: z.string(),
   /** Unix milliseconds. */
   time: z.int(),
-  /** The MCP method: `tools/call`. */
+  /** The MCP method: `tools/call`, or another governed one (methods.ts). */
   method: z.string(),
   server: z.string(),
-  /** The tool's own name at its server. */
+  /** What the method is aimed at, by the server's own name: a tool, a prompt, a URI. Empty where a server asks outside of any call. */
   tool: z.string(),
-  /** Of the tool, from its accepted definition. */
+  /** Of the tool, from its accepted definition; of other targets none. */
   labels: z.array(z.string()),
   /**
-   * By JSON Pointer, only the arguments that a rule for this tool looks at: an input of 10 KB costs fifteen times one of 300 bytes.
+   * By JSON Pointer, only the arguments that a rule for this tool looks at (of other methods than `tools/call`: members of the params, beside the target): an input of 10 KB costs fifteen times one of 300 bytes.
    * Texts, numbers, booleans and null as they are; an object or a list is an empty one, since no rule looks inside. Absent ones are left out.
    */
   arguments: z.record(z.string(), z.unknown()),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Effect } from './decision.js';
+import { RuleMethod } from './methods.js';
 
 /** Ids of what the gateway says without any rule of the administrator's. */
 export const reservedRuleIds: ReadonlySet<string> = new Set(['default-deny', 'policy-error', 'policy-input-too-large', 'tool-not-accepted', 'unknown-tool']);
@@ -75,7 +76,18 @@ export const Rule = z
     effect: Effect.describe('`refuse` beats `hold` beats `allow`, whatever the order of the rules.'),
     reason: Text.min(1).max(500).describe('In words, for the agent and for the administrator.'),
     who: Who.optional().describe('Every field that is given must match. Left out: everybody.'),
-    tools: z.array(ToolPattern).min(1).max(1000).describe('The call is to a tool that matches one of these.'),
+    methods: z
+      .array(RuleMethod)
+      .min(1, 'leave the field out instead of giving an empty list')
+      .optional()
+      .describe('The call is of one of these methods. Left out: `tools/call` only. `resources/subscribe` stands for `resources/unsubscribe`, too.'),
+    tools: z
+      .array(ToolPattern)
+      .min(1)
+      .max(1000)
+      .describe(
+        'What the call is aimed at matches one of these: the tool; for other methods `server/prompt`, or the server and the whole URI. What a server asks of a client belongs to the call that it is asked in.',
+      ),
     labels: Words.optional().describe('The tool carries at least one of these labels.'),
     without_labels: Words.optional().describe('The tool carries none of these labels.'),
     when: z.array(ArgumentCondition).min(1).max(50).optional().describe('Tests of arguments; all must be met.'),

@@ -1,6 +1,7 @@
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import { BoundedMap } from './bounded-map.js';
 import { compileRule, inOrder } from './compiled-rules.js';
 import { decisionOf, refusal } from './decision-of.js';
@@ -10,12 +11,19 @@ import { ToolIndex } from './tool-index.js';
 /** One version of the policy, ready to decide. Everything in it is synchronous, and nothing in it throws. */
 export interface Policy {
   readonly version: PolicyVersion;
-  /** JSON Pointers of the arguments that `decide` wants for this tool; see `selectArguments`. Costs a look-up. */
-  argumentsNeeded(server: string, tool: string): readonly string[];
+  /** JSON Pointers of the arguments that `decide` wants for this method and target; see `selectArguments`. Costs a look-up. */
+  argumentsNeeded(server: string, tool: string, method?: GovernedMethod): readonly string[];
   /** The same input gives the same decision. What cannot be decided is refused by the rule `policy-error` or `policy-input-too-large`. */
   decide(input: PolicyInput): Decision;
-  /** Whether a call of this tool by this caller could ever be allowed or held, arguments and findings permitting. For lists. */
-  visible(principal: PolicyInput['principal'], tool: { readonly server: string; readonly tool: string; readonly labels: readonly string[] }): boolean;
+  /** Whether this method on this target by this caller could ever be allowed or held, arguments and findings permitting. For lists. `tool`: the target, whatever it is. */
+  visible(principal: PolicyInput['principal'], target: Target, method?: GovernedMethod): boolean;
+}
+
+/** A tool, prompt or URI of a server, with the labels that were accepted for it. */
+export interface Target {
+  readonly server: string;
+  readonly tool: string;
+  readonly labels: readonly string[];
 }
 
 export interface PolicyOptions {
@@ -25,7 +33,7 @@ export interface PolicyOptions {
   readonly argument_characters?: number;
   /** Decisions and verdicts on visibility that are remembered. Default 10,000 each. */
   readonly remembered_decisions?: number;
-  /** Tools whose rules are remembered. Default 20,000. */
+  /** Tools and other targets whose rules are remembered. Default 20,000. */
   readonly remembered_tools?: number;
   /** Memory that the module may use, in pages of 64 KiB. Default 1,024 (64 MiB). */
   readonly memory_pages?: number;
@@ -74,8 +82,8 @@ class CompiledPolicy implements Policy {
     this.#stamp = Object.freeze({ digest: version.digest, number: version.number });
   }
 
-  argumentsNeeded(server: string, tool: string): readonly string[] {
-    return this.index.about(server, tool).argumentsNeeded;
+  argumentsNeeded(server: string, tool: string, method: GovernedMethod = 'tools/call'): readonly string[] {
+    return this.index.about(method, server, tool).argumentsNeeded;
   }
 
   decide(input: PolicyInput): Decision {
@@ -95,11 +103,11 @@ class CompiledPolicy implements Policy {
     }
   }
 
-  visible(principal: PolicyInput['principal'], tool: { readonly server: string; readonly tool: string; readonly labels: readonly string[] }): boolean {
+  visible(principal: PolicyInput['principal'], target: Target, method: GovernedMethod = 'tools/call'): boolean {
     try {
       if (!this.module.has('customhouse/visible')) return true;
-      const candidates = this.index.about(tool.server, tool.tool).candidates(principal, tool.labels, true);
-      const question = { principal, labels: tool.labels, candidates };
+      const candidates = this.index.about(method, target.server, target.tool).candidates(principal, target.labels, true);
+      const question = { principal, labels: target.labels, candidates };
       const key = JSON.stringify(question);
       const known = this.#visible.get(key);
       if (known !== undefined) return known;
@@ -116,7 +124,7 @@ class CompiledPolicy implements Policy {
   #question(input: PolicyInput): Record<string, unknown> {
     const question: Record<string, unknown> = {};
     for (const field of this.reads) question[field] = input[field];
-    question['candidates'] = this.index.about(input.server, input.tool).candidates(input.principal, input.labels, input.findings.length > 0);
+    question['candidates'] = this.index.about(input.method, input.server, input.tool).candidates(input.principal, input.labels, input.findings.length > 0);
     return question;
   }
 

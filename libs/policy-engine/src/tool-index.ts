@@ -3,7 +3,7 @@ import { BoundedMap } from './bounded-map.js';
 import { CallerIndex, type Caller } from './caller-index.js';
 import { matches, takeApart, type PatternParts } from './pattern.js';
 
-/** What the rules say about one tool. */
+/** What the rules say about one tool, or about another target of a method. */
 export interface ToolRules {
   /** JSON Pointers of the arguments that some rule looks at. */
   readonly argumentsNeeded: readonly string[];
@@ -12,8 +12,8 @@ export interface ToolRules {
 }
 
 /**
- * Rules by tool. Made when a version is activated; a tool's rules are found once and remembered, so that neither the number of
- * rules nor that of patterns is felt by a call.
+ * Rules by method and tool, prompt or URI. Made when a version is activated; the rules for one are found once and remembered, so that
+ * neither the number of rules nor that of patterns is felt by a call.
  */
 export class ToolIndex {
   readonly #exact = new Map<string, number[]>();
@@ -32,12 +32,12 @@ export class ToolIndex {
     for (const [number, rule] of rules.entries()) for (const pattern of new Set(rule.tools)) this.#add(number, pattern);
   }
 
-  about(server: string, tool: string): ToolRules {
-    // A server's name has no slash, so the two cannot be confused.
-    const key = `${server}/${tool}`;
+  about(method: string, server: string, tool: string): ToolRules {
+    // A method has no space and a server's name no slash, so no two keys are the same.
+    const key = `${method} ${server}/${tool}`;
     const known = this.#known.get(key);
     if (known) return known;
-    const found = toolRules(this.#resolve(server, tool, key), this.rules);
+    const found = toolRules(this.#resolve(method, server, tool), this.rules);
     this.#known.set(key, found);
     return found;
   }
@@ -53,11 +53,17 @@ export class ToolIndex {
     else this.#patterns.push({ number, server: takeApart(server), tool: takeApart(tool) });
   }
 
-  #resolve(server: string, tool: string, key: string): readonly number[] {
-    const numbers = new Set([...this.#everyTool, ...(this.#exact.get(key) ?? []), ...(this.#byServer.get(server) ?? []), ...(this.#byTool.get(tool) ?? [])]);
+  #resolve(method: string, server: string, tool: string): readonly number[] {
+    const numbers = new Set([...this.#everyTool, ...(this.#exact.get(`${server}/${tool}`) ?? []), ...(this.#byServer.get(server) ?? []), ...(this.#byTool.get(tool) ?? [])]);
     for (const pattern of this.#patterns) if (matches(pattern.server, server) && matches(pattern.tool, tool)) numbers.add(pattern.number);
-    return [...numbers].sort((a, b) => a - b);
+    return [...numbers].filter((number) => isAbout(this.rules[number]!, method)).sort((a, b) => a - b);
   }
+}
+
+/** Whoever may subscribe to a resource may end that, too. */
+function isAbout({ methods }: Rule, method: string): boolean {
+  if (methods === undefined) return method === 'tools/call';
+  return (methods as readonly string[]).includes(method === 'resources/unsubscribe' ? 'resources/subscribe' : method);
 }
 
 function toolRules(numbers: readonly number[], rules: readonly Rule[]): ToolRules {

@@ -50,7 +50,7 @@ export class IngressMetrics {
   }
 
   callEnded(call: Call, duration_ms: number): void {
-    const server = call.tool?.server ?? 'unknown';
+    const server = call.served?.server ?? 'unknown';
     this.#calls.inc({ server, effect: call.decision?.effect ?? 'none' });
     this.#duration.observe({ server }, duration_ms / 1000);
   }

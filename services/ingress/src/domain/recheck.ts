@@ -10,7 +10,7 @@ export interface Standing {
   readonly expires: number;
   readonly now: number;
   readonly credential: 'valid' | 'unknown' | 'expired' | 'revoked';
-  readonly definition: { readonly held: string | null; readonly served: string | undefined };
+  readonly definition: { readonly held: string | null; readonly served: string | null | undefined };
   readonly generation: { readonly held: number; readonly served: number | undefined };
   /** What the policy in force says about the same call now. */
   readonly effect: Effect;

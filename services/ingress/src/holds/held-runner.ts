@@ -7,6 +7,7 @@ import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { KeyDirectory } from '@customhouse/identity/key-directory';
 import { timestamp } from '@customhouse/kernel/time';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { KeyDestroyed, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
@@ -18,7 +19,7 @@ import type { Outcome } from '../mcp/outcome.js';
 import type { Parts } from '../mcp/parts.js';
 import { deniedReply, outcomeReply, receiptOf, type Receipt } from '../mcp/reply.js';
 import { run } from '../mcp/run.js';
-import { questionOf } from '../mcp/tools-call.js';
+import { questionOf } from '../mcp/governed.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
 import { firstDecisive } from '../mcp/log-search.js';
@@ -97,7 +98,7 @@ export class HeldRunner implements Finisher {
     policy: Policy,
   ): { readonly reason: DenialReason; readonly message: string } | undefined {
     const { catalog } = this.parts;
-    call.tool = catalog.tool(data.server, data.tool);
+    call.served = catalog.tool(data.server, data.tool);
     if (args !== undefined) Object.assign(call.asked, { arguments: args });
     call.findings = data.findings;
     const standing: Standing = {
@@ -106,8 +107,8 @@ export class HeldRunner implements Finisher {
       expires: Date.parse(data.approval.expires),
       now: this.tools.now(),
       credential: this.#credential(data.principal.credential),
-      definition: { held: data.definition, served: call.tool?.definition },
-      generation: { held: data.generation, served: call.tool?.generation },
+      definition: { held: data.definition, served: call.served?.definition },
+      generation: { held: data.generation, served: call.served?.generation },
       effect: admit(questionOf(call, catalog, policy), policy).effect,
     };
     return objection(standing);
@@ -207,11 +208,11 @@ const erased: Outcome = { kind: 'lost', reason: 'erased', message: 'the call has
 
 /** The stored call, as far as it does not depend on how things stand now. */
 function callOf({ data, traceparent }: StoredHold, now: number): Call {
-  const asked = { requestId: 0, name: data.exposed, arguments: {}, progressToken: undefined, traceparent };
-  const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: null, opened: 0 };
+  const asked = { requestId: 0, method: data.method as GovernedMethod, name: data.exposed, arguments: {}, progressToken: undefined, traceparent };
+  const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: null, toolset: null, opened: 0 };
   const call = new Call(data.call, asked, callerOf(data.principal), session, data.network.address, undefined, now);
   call.server = data.server;
-  call.toolName = data.tool;
+  call.target = data.tool;
   call.arguments = data.arguments;
   call.decision = data.decision;
   return call;

@@ -163,7 +163,7 @@ export class HoldDesk {
   }
 
   #samenessOf(call: Call): string {
-    return samenessOf({ principal: call.caller.principal, server: call.server, tool: call.toolName, arguments: call.arguments });
+    return samenessOf({ principal: call.caller.principal, method: call.method, server: call.server, tool: call.target, arguments: call.arguments });
   }
 
   async #open(call: Call, sameness: string): Promise<Hold> {
@@ -172,11 +172,11 @@ export class HoldDesk {
     const bound = {
       call: call.id,
       principal: call.caller.principal,
-      method: 'tools/call',
+      method: call.method,
       server: call.server,
-      generation: call.tool!.generation,
-      tool: call.toolName,
-      definition: call.tool!.definition,
+      generation: call.served!.generation,
+      tool: call.target,
+      definition: call.served!.definition,
       arguments: call.arguments,
       decision: call.decision,
       approval: unbound,

@@ -1,12 +1,16 @@
+import type { ClientMethod, GovernedMethod } from '@customhouse/policy-contract/methods';
 import { traceParent } from '@customhouse/mcp-wire/headers';
 import { isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { Failure } from './failure.js';
+import { partsOf } from './params.js';
 
-/** What the client asked for, once it is known to be a well-formed `tools/call`. */
+/** What is asked for, once it is known to be well formed. */
 export interface Asked {
   readonly requestId: RequestId;
-  /** The name as the client wrote it. */
+  readonly method: GovernedMethod;
+  /** What the method is aimed at, as the client wrote it: the name of a tool or prompt, a URI, a URI template. */
   readonly name: string;
+  /** Of `tools/call` its arguments; of the other methods all that is in the params beside what they are aimed at and `_meta`. */
   readonly arguments: JsonObject;
   readonly progressToken: RequestId | undefined;
   /** How long the caller wants to wait for a person at most, where it said so (`_meta["customhouse/wait_ms"]`). The gateway's own limits count too. */
@@ -14,22 +18,27 @@ export interface Asked {
   readonly traceparent: string | undefined;
 }
 
-/** Names are limited, because they are recorded in clear. */
-const maxNameLength = 256;
+/** Names and URIs are limited, because they are recorded in clear. */
+const longest: Readonly<Record<ClientMethod, number>> = {
+  'tools/call': 256,
+  'prompts/get': 256,
+  'resources/read': 2_048,
+  'resources/subscribe': 2_048,
+  'resources/unsubscribe': 2_048,
+  'completion/complete': 2_048,
+};
 
-/** Reads the parameters of a `tools/call`. Throws Failure. */
-export function asked(requestId: RequestId, params: JsonObject | undefined): Asked {
-  const name = params?.['name'];
-  if (typeof name !== 'string' || name === '' || name.length > maxNameLength)
-    throw new Failure('invalid-params', `tools/call needs "name", a text of 1 to ${maxNameLength} characters`);
-  const args = params!['arguments'] ?? {};
-  if (!isJsonObject(args)) throw new Failure('invalid-params', 'the "arguments" of tools/call must be an object');
-  const meta = params!['_meta'];
+/** Reads the parameters of a request of a client. Throws Failure. */
+export function asked(requestId: RequestId, method: ClientMethod, params: JsonObject | undefined): Asked {
+  const { name, rest } = partsOf(method, params ?? {});
+  if (name.length > longest[method]) throw new Failure('invalid-params', `what ${method} is aimed at has at most ${longest[method]} characters`);
+  const meta = params?.['_meta'];
   const token = isJsonObject(meta) ? meta['progressToken'] : undefined;
   return {
     requestId,
+    method,
     name,
-    arguments: args,
+    arguments: rest,
     progressToken: isRequestId(token) ? token : undefined,
     wait_ms: isJsonObject(meta) ? waitOf(meta['customhouse/wait_ms']) : undefined,
     traceparent: isJsonObject(meta) ? traceParent(meta['traceparent']) : undefined,

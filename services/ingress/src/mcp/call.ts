@@ -4,7 +4,7 @@ import type { Sealed } from '@customhouse/events/envelope';
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { Decision } from '@customhouse/policy-contract/decision';
-import type { ServedTool } from '../state/catalog.js';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
 import type { Exchange } from './exchange.js';
@@ -13,16 +13,26 @@ import type { Session } from './sessions.js';
 /** Where a call is in its life. Only forward. */
 export type Phase = 'deciding' | 'queued' | 'sent' | 'ended';
 
-/** One `tools/call` on its way through the stages. Each stage fills in what it is responsible for. */
+/** What a call is aimed at, when it is served: a tool of the catalogue, for example. */
+export interface Served {
+  readonly server: string;
+  /** Digest of the definition that was accepted; null where nobody reviews definitions. */
+  readonly definition: string | null;
+  readonly labels: readonly string[];
+  readonly generation: number;
+}
+
+/** One governed request on its way through the stages. Each stage fills in what it is responsible for. */
 export class Call {
   phase: Phase = 'deciding';
   /** `performance.now()`. */
   readonly began = performance.now();
-  /** Set by resolve; undefined when no such tool is served. */
-  tool: ServedTool | undefined;
+  readonly method: GovernedMethod;
+  /** Set by resolve; undefined when nothing of the kind is served. */
+  served: Served | undefined;
   server = '';
-  /** The tool's own name at its server. */
-  toolName = '';
+  /** What the method is aimed at, by the server's own name: a tool, a prompt, a URI. */
+  target = '';
   /** RFC 8785 form of the arguments: what is sealed. */
   argumentsText = '';
   arguments!: Sealed;
@@ -50,7 +60,9 @@ export class Call {
     readonly exchange: Exchange | undefined,
     /** Unix milliseconds. */
     readonly time: number,
-  ) {}
+  ) {
+    this.method = asked.method;
+  }
 
   /**
    * The connection of its client ended. In the legacy era that is no cancellation, says the specification, so a call that was sent

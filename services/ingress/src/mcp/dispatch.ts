@@ -1,9 +1,11 @@
+import type { ClientMethod } from '@customhouse/policy-contract/methods';
 import type { Server } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { Errand } from '../upstreams/server-lane.js';
 import type { Call } from './call.js';
 import type { Outcome } from './outcome.js';
+import { paramsFor } from './params.js';
 
 /** Where calls are sent: `Upstreams`. */
 export interface Sender {
@@ -14,7 +16,7 @@ export interface Sender {
 export type Dispatched = UpstreamAnswer | Extract<Outcome, { kind: 'unsent' | 'aborted' | 'lost' }>;
 
 /**
- * Sends what was recorded, and only that: the tool, the arguments, and the trace they belong to. Does not reject: whatever happens is
+ * Sends what was recorded, and only that: the target, the arguments, and the trace they belong to. Does not reject: whatever happens is
  * an outcome of the call.
  */
 export async function dispatch(
@@ -27,6 +29,7 @@ export async function dispatch(
   if (server === undefined) return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'server-removed', message: `the server "${call.server}" is no longer registered` };
   call.phase = 'queued';
   const errand: Errand = {
+    method: call.method,
     params: paramsOf(call),
     who: call.caller.who,
     due: call.due,
@@ -47,7 +50,7 @@ export async function dispatch(
 
 function paramsOf(call: Call): JsonObject {
   const { arguments: args, progressToken, traceparent } = call.asked;
-  const params: JsonObject = { name: call.toolName, arguments: args };
+  const params = paramsFor(call.method as ClientMethod, call.target, args);
   if (progressToken === undefined && traceparent === undefined) return params;
   const meta: JsonObject = (params['_meta'] = {});
   if (progressToken !== undefined) meta['progressToken'] = progressToken;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { catalogue } from '@customhouse/events/all';
-import { call, fakeSealer, FakeSink } from '../../test/support/fakes.js';
+import { call, fakeSealer, FakeSink, echoTool } from '../../test/support/fakes.js';
 import { Recorder, type RecordLimits } from './record.js';
 import { UnfinishedBusiness } from './unfinished-business.js';
 
@@ -141,7 +141,7 @@ describe('recording', () => {
     const reading = call();
     await records.admitted(reading);
     expect([reading.relaxed, reading.intent]).toEqual([true, undefined]);
-    const writing = call({ tool: { ...call().tool!, labels: [] } });
+    const writing = call({ tool: { ...echoTool, labels: [] } });
     void records.admitted(writing);
     await settled();
     expect([writing.relaxed, writing.intent]).toEqual([false, undefined]);

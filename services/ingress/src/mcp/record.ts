@@ -73,7 +73,7 @@ export class Recorder {
   /** Rejects with Failure; the call must not be sent then. */
   async admitted(call: Call): Promise<void> {
     const deadline = timestamp(call.time + this.limits.callTimeout_ms);
-    call.relaxed = this.limits.relaxed && this.#unawaited < this.limits.relaxedRecords && call.tool!.labels.includes('read-only');
+    call.relaxed = this.limits.relaxed && this.#unawaited < this.limits.relaxedRecords && call.served!.labels.includes('read-only');
     const event = this.#event(call, callAdmitted, intentOf<typeof callAdmitted>(call, call.relaxed ? 'relaxed' : 'strict', { deadline }), call.time);
     if (call.relaxed) this.#unwaited(event);
     else call.intent = await this.#intent(call, event);
@@ -208,19 +208,19 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     client: call.session.client,
     deadline: distinction.deadline,
     decision: call.decision,
-    definition: call.tool?.definition ?? null,
+    definition: call.served?.definition ?? null,
     exposed: call.asked.name,
     findings: call.findings as Intent['findings'],
-    generation: call.tool?.generation ?? 0,
-    labels: (call.tool?.labels ?? null) as Intent['labels'],
-    method: 'tools/call',
+    generation: call.served?.generation ?? 0,
+    labels: (call.served?.labels ?? null) as Intent['labels'],
+    method: call.method,
     network: { address: call.address },
     principal: call.caller.principal,
     reason: distinction.reason,
     record,
     server: call.server,
     session: call.session.id,
-    tool: call.toolName,
+    tool: call.target,
   } as EventData<D>;
 }
 

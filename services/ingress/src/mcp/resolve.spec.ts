@@ -11,7 +11,7 @@ const catalog = {
 function resolved(name: string, server: string | null): [string, string, boolean] {
   const made = call({ asked: { name }, session: { ...session, server } });
   resolve(made, catalog);
-  return [made.server, made.toolName, made.tool === echoTool];
+  return [made.server, made.target, made.served === echoTool];
 }
 
 describe('resolving the name of a tool', () => {

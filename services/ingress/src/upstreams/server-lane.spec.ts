@@ -51,6 +51,7 @@ afterEach(async () => {
 
 function errand(changes: Partial<Errand> = {}): Errand & { sending: number } {
   return {
+    method: 'tools/call',
     params: {},
     who: 'ada',
     due: performance.now() + 5_000,

@@ -17,6 +17,7 @@ export interface LaneLimits {
 
 /** What a call needs at its server, and how it hears that it is being sent. */
 export interface Errand {
+  readonly method: string;
   readonly params: JsonObject;
   /** Names the principal: HTTP servers have a session for each. */
   readonly who: string;
@@ -126,7 +127,7 @@ export class ServerLane {
       if (errand.isCancelled()) throw new UpstreamFailed('cancelled', 'no', 'the call was cancelled before it was sent');
       if (left < 1) throw new UpstreamFailed('timeout', 'no', 'the time for the call was over before it could be sent');
       return await upstream.call(
-        { method: 'tools/call', params: errand.params },
+        { method: errand.method, params: errand.params },
         { timeout_ms: Math.ceil(left), max_bytes: errand.max_bytes, signal: errand.onSending(), onMessage: errand.onMessage },
       );
     } finally {

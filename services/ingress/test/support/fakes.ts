@@ -69,7 +69,7 @@ function digestOf(text: string): string {
 
 export const ada: Caller = callerOf({ tenant: 'default', agent: 'robot', person: 'ada@example.com', groups: ['staff'], credential: { kind: 'key', id: 'k1' } });
 
-export const session: Session = { id: '01JSESSION', protocol: '2025-11-25', client: { name: 'test', version: '1' }, capabilities: {}, server: null, opened: 0 };
+export const session: Session = { id: '01JSESSION', protocol: '2025-11-25', client: { name: 'test', version: '1' }, capabilities: {}, server: null, toolset: null, opened: 0 };
 
 export const echoTool: ServedTool = {
   server: 'files',
@@ -83,12 +83,20 @@ export const echoTool: ServedTool = {
 };
 
 export function call(changes: { asked?: Partial<Asked>; session?: Session; caller?: Caller; exchange?: Exchange; tool?: ServedTool | undefined } = {}): Call {
-  const asked: Asked = { requestId: 1, name: 'files__echo', arguments: { message: 'hi' }, progressToken: undefined, traceparent: undefined, ...changes.asked };
+  const asked: Asked = {
+    requestId: 1,
+    method: 'tools/call',
+    name: 'files__echo',
+    arguments: { message: 'hi' },
+    progressToken: undefined,
+    traceparent: undefined,
+    ...changes.asked,
+  };
   const made = new Call('01JCALL', asked, changes.caller ?? ada, changes.session ?? session, '127.0.0.1', changes.exchange, 1_700_000_000_000);
   const tool = 'tool' in changes ? changes.tool : echoTool;
-  made.tool = tool;
+  made.served = tool;
   made.server = tool?.server ?? '';
-  made.toolName = tool?.tool ?? '';
+  made.target = tool?.tool ?? '';
   made.argumentsText = JSON.stringify(asked.arguments);
   made.arguments = fakeSealer.seal({ id: 'K', subject: 's' }, made.argumentsText);
   made.decision = { effect: 'allow', rules: [{ id: 'r', effect: 'allow', reason: 'because' }], obligations: {}, policy: { number: 1, digest: 'P' } };

@@ -13,7 +13,7 @@ import { failureReply } from '../reply.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { ToolLists } from '../tool-lists.js';
 import { asked } from '../asked.js';
-import { toolsCall } from '../tools-call.js';
+import { govern } from '../governed.js';
 
 /** What a POST is about, beside its messages. */
 export interface Posted {
@@ -124,9 +124,9 @@ export class LegacyEra {
       switch (message['method']) {
         case 'tools/call': {
           const now = this.tools.now();
-          const call = new Call(newUlid(now), asked(id, params), caller, session, address, exchange, now);
+          const call = new Call(newUlid(now), asked(id, 'tools/call', params), caller, session, address, exchange, now);
           exchange.watch(call);
-          void toolsCall(call, parts);
+          void govern(call, parts);
           return;
         }
         case 'tools/list':

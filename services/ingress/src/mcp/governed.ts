@@ -14,7 +14,7 @@ import { resolve } from './resolve.js';
 import { run } from './run.js';
 
 /** The life of one call, from its arrival to its reply. Does not reject. */
-export async function toolsCall(call: Call, parts: Parts): Promise<void> {
+export async function govern(call: Call, parts: Parts): Promise<void> {
   const { active, metrics } = parts;
   const { who } = call.caller;
   const started = performance.now();
@@ -69,12 +69,12 @@ export function questionOf(call: Call, catalog: Catalog, policy: Policy): Questi
     address: call.address,
     session: call.session.id,
     time: call.time,
-    method: 'tools/call',
+    method: call.method,
     server: call.server,
-    tool: call.toolName,
-    labels: call.tool?.labels,
-    quarantined: call.tool === undefined && catalog.isQuarantined(call.server, call.toolName),
-    arguments: selectArguments(policy.argumentsNeeded(call.server, call.toolName), call.asked.arguments),
+    tool: call.target,
+    labels: call.served?.labels,
+    quarantined: call.served === undefined && call.method === 'tools/call' && catalog.isQuarantined(call.server, call.target),
+    arguments: selectArguments(policy.argumentsNeeded(call.server, call.target, call.method), call.asked.arguments),
     findings: call.findings,
   };
 }
@@ -92,7 +92,7 @@ async function refuse(call: Call, parts: Parts): Promise<void> {
   const { decision, exchange, asked: request } = call;
   const reason = decision.rules[0]!.id;
   await parts.recorder.refused(call, reason);
-  if (call.tool === undefined) {
+  if (call.served === undefined) {
     const hint =
       reason === 'tool-not-accepted'
         ? `the tool "${request.name}" waits for its definition to be accepted`
