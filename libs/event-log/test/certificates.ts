@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,8 +9,8 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority, a server on 127.0.0.1 and a client. Undefined where there is no `openssl` to make them. */
-export function certificates(): { readonly authority: string; readonly server: Certificate; readonly client: Certificate } | undefined {
+/** An authority, a server on 127.0.0.1 and at `host`, and a client. Undefined where there is no `openssl` to make them. */
+export function certificates(host: string): { readonly authority: string; readonly server: Certificate; readonly client: Certificate } | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'));
   const openssl = (...parameters: string[]): void => void execFileSync('openssl', parameters, { cwd: folder, stdio: 'pipe' });
   const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
@@ -27,7 +28,11 @@ export function certificates(): { readonly authority: string; readonly server: C
       openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${name}.pem`, '-days', '2', '-extfile', `${name}.ext`);
       return { cert: text(`${name}.pem`), key: text(`${name}.key`) };
     };
-    return { authority: text('ca.pem'), server: signed('server', 'subjectAltName=IP:127.0.0.1,DNS:localhost'), client: signed('client', 'extendedKeyUsage=clientAuth') };
+    return {
+      authority: text('ca.pem'),
+      server: signed('server', `subjectAltName=IP:127.0.0.1,DNS:localhost,${isIP(host) ? 'IP' : 'DNS'}:${host}`),
+      client: signed('client', 'extendedKeyUsage=clientAuth'),
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { loadSettings } from '@customhouse/settings/settings';
 import { openLog } from '@customhouse/event-log/open-log';
 import { logSettings } from '@customhouse/event-log/settings';
-import { ownKafka } from '@customhouse/test-engines/own-engine';
+import { containerHost, ownKafka } from '@customhouse/test-engines/own-engine';
 import { certificates } from './certificates.js';
 import type { Log } from './conformance.js';
 import { readWhole } from './history.js';
@@ -14,7 +14,8 @@ jest.setTimeout(120_000);
 
 const user = 'customhouse';
 const password = 'correct horse';
-const pems = certificates();
+const host = await containerHost();
+const pems = host === undefined ? undefined : certificates(host);
 const plainUsers = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`;
 const scramUsers = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
 const kafka =

@@ -67,6 +67,15 @@ async function owner(dataDir: string, prefix: readonly string[] = []): Promise<{
   return { child, ...(JSON.parse(said) as { url: string; pid: number }) };
 }
 
+/** Undefined for a process that has ended. */
+function nameOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -149,7 +158,7 @@ describe('the local PostgreSQL', () => {
     const first = await owner(dataDir);
     // The watcher is the child of the server that is a shell.
     const children = readFileSync(`/proc/${first.pid}/task/${first.pid}/children`, 'utf8').trim().split(' ');
-    for (const child of children) if (readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'sh') process.kill(Number(child), 'SIGKILL');
+    for (const child of children) if (nameOf(child) === 'sh') process.kill(Number(child), 'SIGKILL');
     first.child.kill('SIGKILL');
     await sleep(500);
     expect(lives(first.pid)).toBe(true);

@@ -42,6 +42,7 @@ export class Engines {
     const options = await body(request);
     if (what === 'postgres') return this.#share('postgres', () => this.#postgres());
     if (what === 'kafka') return this.#share('kafka', () => this.#kafka());
+    if (what === 'host') return this.#host();
     if (what === 'own' && action === undefined) return this.#own(id, options);
     return this.#act(id, action, options);
   }
@@ -69,6 +70,11 @@ export class Engines {
   async #kafka() {
     if ((await this.#docker) === undefined) return { missing: 'no Docker engine answers' };
     return startKafkaContainer(this.#run);
+  }
+
+  async #host() {
+    const docker = await this.#docker;
+    return docker === undefined ? { missing: 'no Docker engine answers' } : { host: docker.info.containerRuntime.host };
   }
 
   async #own(kind, options) {

@@ -2,7 +2,12 @@
 export async function ask<Answer extends object>(path: string, options: unknown = {}): Promise<Answer & { readonly missing?: string }> {
   const address = process.env['CUSTOMHOUSE_TEST_ENGINES'];
   if (address === undefined) throw new Error('engines are there in suites named *.int.spec.ts only: Jest starts them by libs/test-engines/jest/global-setup.mjs');
-  const response = await fetch(`${address}/${path}`, { method: 'POST', body: JSON.stringify(options) });
+  const response = await fetch(`${address}/${path}`, {
+    method: 'POST',
+    // A connection that is kept may be closed by the other side just when it is used again, after a suite that took its time.
+    headers: { connection: 'close' },
+    body: JSON.stringify(options),
+  });
   const answer = (await response.json()) as Answer & { readonly problem?: string; readonly missing?: string };
   if (answer.problem !== undefined) throw new Error(`the test engine could not be used: ${answer.problem}`);
   return answer;

@@ -38,6 +38,11 @@ export class OwnEngine {
   }
 }
 
+/** Where the ports of containers are reached: an address or a name. Undefined, with a printed line, where no Docker engine answers. */
+export async function containerHost(): Promise<string | undefined> {
+  return (await askForContainer<{ host: string }>('the host of containers', 'host'))?.host;
+}
+
 export interface OwnKafkaOptions {
   /** Settings of the broker, `KAFKA_…`. */
   readonly environment?: Readonly<Record<string, string>>;
