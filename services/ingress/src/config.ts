@@ -74,7 +74,13 @@ export const ingressSettings = {
     description: 'A call that takes longer is answered as a stream, so that the connection is seen to be alive.',
   }),
   keepAlive_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_KEEP_ALIVE_MS', schema: some, default: '15000', description: 'Time between signs of life on a stream.' }),
-  pageSize: setting({ env: 'CUSTOMHOUSE_INGRESS_PAGE_SIZE', schema: positive, default: '1000', description: 'Tools in one page of tools/list.' }),
+  pageSize: setting({ env: 'CUSTOMHOUSE_INGRESS_PAGE_SIZE', schema: positive, default: '1000', description: 'Items in one page of a list.' }),
+  listTtl_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_LIST_TTL_MS',
+    schema: milliseconds,
+    default: '60000',
+    description: 'For how long clients of the revision 2026-07-28 are told that they may keep a list. Changes are announced all the same.',
+  }),
   sessionTtl_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_SESSION_TTL_MS',
     schema: some,

@@ -17,13 +17,13 @@ import { ActiveCalls } from './mcp/active-calls.js';
 import { developmentCaller } from './mcp/caller.js';
 import { LegacyEra } from './mcp/eras/legacy.js';
 import { Failure } from './mcp/failure.js';
+import { Lists } from './mcp/lists/lists.js';
 import { ListStreams } from './mcp/list-streams.js';
 import type { Parts } from './mcp/parts.js';
 import { PauseWatch } from './mcp/pause-watch.js';
 import { Recorder, type OutcomeSink } from './mcp/record.js';
 import { McpServer } from './mcp/server.js';
 import { Sessions } from './mcp/sessions.js';
-import { ToolLists } from './mcp/tool-lists.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
@@ -103,10 +103,11 @@ export class Ingress {
         loopback,
       },
       identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(host.tenant) : undefined, now: Date.now },
-      legacy: new LegacyEra({ parts, sessions, lists: new ToolLists(this.#catalog, settings.pageSize), version, batchMessages: settings.batchMessages, now: Date.now }),
+      legacy: new LegacyEra({ parts, sessions, lists: new Lists(this.#catalog, settings), version, batchMessages: settings.batchMessages, now: Date.now }),
       sessions,
       streams: this.#streams,
       isServer: (name) => this.#catalog.server(name) !== undefined,
+      isToolset: (name) => this.#catalog.toolset(name) !== undefined,
       metrics,
       logger,
     });

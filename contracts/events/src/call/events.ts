@@ -18,14 +18,22 @@ const intent = {
   principal: Principal,
   client: z.strictObject({ name: z.string(), version: z.string() }).nullable(),
   network: z.strictObject({ address: z.string() }),
-  method: z.string(),
+  method: z.string().describe('A method of MCP: `tools/call`, another that clients ask for, or one that a server asks of a client (`sampling/createMessage`).'),
+  during: Ulid.optional().describe('Of what a server asks of a client: the call in whose course it does.'),
   server: z.string(),
   generation: z.int().describe("Changes whenever the server's configuration changes."),
-  tool: z.string().describe("The tool's own name at its server."),
+  tool: z
+    .string()
+    .describe(
+      "What the method is aimed at, by the server's own name: the tool, the prompt, the URI of the resource, the URI template. Of what a server asks of a client: what the call is aimed at in whose course it does.",
+    ),
   exposed: z.string().describe('The name the client used: `server__tool`, or the bare name on a pass-through endpoint.'),
-  definition: z.string().nullable().describe('Order-insensitive digest of the definition that was in force. Null when no such tool is served.'),
-  labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made. Null when no such tool is served.'),
-  arguments: Sealed,
+  definition: z
+    .string()
+    .nullable()
+    .describe('Order-insensitive digest of the definition that was in force. Null when nothing of the kind is served, and where nobody reviews definitions.'),
+  labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made; other targets have none. Null when nothing of the kind is served.'),
+  arguments: Sealed.describe('Of `tools/call` its arguments. Of other methods all of the params but the target and, where a client asks, `_meta`.'),
   findings: z.array(Finding),
   decision: Decision,
   record: z.enum(['strict', 'relaxed']),
@@ -36,7 +44,7 @@ export const callAdmitted = defineEvent({
   type: 'call.admitted',
   version: 1,
   topic,
-  summary: 'A call was allowed and will be sent to its upstream.',
+  summary: 'A call was allowed and will be sent: to its upstream, or to the client where an upstream asks.',
   schema: z.strictObject({ ...intent, deadline: Timestamp }),
 });
 
@@ -44,7 +52,7 @@ export const callRefused = defineEvent({
   type: 'call.refused',
   version: 1,
   topic,
-  summary: 'A call was refused before it reached any upstream.',
+  summary: 'A call was refused before anything of it was sent.',
   schema: z.strictObject({ ...intent, reason: z.string() }),
 });
 
@@ -78,10 +86,10 @@ export const callCompleted = defineEvent({
   type: 'call.completed',
   version: 1,
   topic,
-  summary: 'The upstream answered, and this is what was passed on.',
+  summary: 'There was an answer, and this is what was passed on.',
   schema: z.strictObject({
     call: Ulid,
-    error: z.boolean().describe("The tool's own verdict (`isError`)."),
+    error: z.boolean().describe("The tool's own verdict (`isError`); false for other methods."),
     result: Sealed,
     findings: z.array(Finding),
     upstream_ms: z.number(),

@@ -1,3 +1,4 @@
+import { ToolPattern } from '@customhouse/policy-contract/rules';
 import { z } from 'zod';
 import { defineEvent } from '../catalogue.js';
 import { Timestamp } from '../envelope.js';
@@ -63,6 +64,25 @@ export const serverReached = defineEvent({
   summary: 'A server answered discovery after it had not, or for the first time.',
   schema: z.strictObject({ name: ServerName, info: z.strictObject({ name: z.string(), version: z.string() }), protocol: z.string(), tools: z.int() }),
 });
+
+/** What servers list: tools and prompts are reviewed, resources and templates of resources are not. */
+export const ListKind = z.enum(['tools', 'prompts', 'resources', 'templates']);
+export type ListKind = z.infer<typeof ListKind>;
+
+export const listLost = defineEvent({
+  type: 'registry.list.lost',
+  version: 1,
+  topic,
+  summary: 'A server was reached, and one of its lists could not be had or believed. What it listed before stays as it was.',
+  schema: z.strictObject({ server: ServerName, list: ListKind, reason: z.string() }),
+});
+export const listRestored = defineEvent({
+  type: 'registry.list.restored',
+  version: 1,
+  topic,
+  summary: 'A list of a server can be had again.',
+  schema: z.strictObject({ server: ServerName, list: ListKind }),
+});
 export const serverLost = defineEvent({
   type: 'registry.server.lost',
   version: 1,
@@ -112,6 +132,113 @@ export const toolVanished = defineEvent({
   schema: z.strictObject({ server: ServerName, tool: z.string() }),
 });
 
+/** As the upstream sent it, unknown fields included. Its texts steer a model as those of a tool do, so it is accepted like one. */
+export const PromptDefinition = z.looseObject({ name: z.string() });
+export type PromptDefinition = z.infer<typeof PromptDefinition>;
+
+const prompt = { server: ServerName, prompt: z.string(), digest: z.string() };
+export const promptDiscovered = defineEvent({
+  type: 'registry.prompt.discovered',
+  version: 1,
+  topic,
+  summary: 'A prompt was seen for the first time.',
+  schema: z.strictObject({ ...prompt, definition: PromptDefinition }),
+});
+export const promptDrifted = defineEvent({
+  type: 'registry.prompt.drifted',
+  version: 1,
+  topic,
+  summary: "A prompt's definition differs from the accepted one; it is not served until somebody accepts it.",
+  schema: z.strictObject({ ...prompt, accepted: z.string(), definition: PromptDefinition }),
+});
+export const promptAccepted = defineEvent({
+  type: 'registry.prompt.accepted',
+  version: 1,
+  topic,
+  summary: 'The definition of a prompt was accepted and is served.',
+  schema: z.strictObject({ ...prompt, by: z.string() }),
+});
+export const promptRestored = defineEvent({
+  type: 'registry.prompt.restored',
+  version: 1,
+  topic,
+  summary: 'A server offers the accepted definition of a prompt again.',
+  schema: z.strictObject(prompt),
+});
+export const promptVanished = defineEvent({
+  type: 'registry.prompt.vanished',
+  version: 1,
+  topic,
+  summary: 'A prompt is no longer offered by its server.',
+  schema: z.strictObject({ server: ServerName, prompt: z.string() }),
+});
+
+/** As the upstream sent it, unknown fields included. */
+export const ResourceDefinition = z.looseObject({ uri: z.string() });
+export type ResourceDefinition = z.infer<typeof ResourceDefinition>;
+export const TemplateDefinition = z.looseObject({ uriTemplate: z.string() });
+export type TemplateDefinition = z.infer<typeof TemplateDefinition>;
+
+const resource = { server: ServerName, uri: z.string(), digest: z.string() };
+export const resourceListed = defineEvent({
+  type: 'registry.resource.listed',
+  version: 1,
+  topic,
+  summary: 'A server lists a resource that it did not list before, or describes it differently. Nobody has to accept it.',
+  schema: z.strictObject({ ...resource, definition: ResourceDefinition }),
+});
+export const resourceVanished = defineEvent({
+  type: 'registry.resource.vanished',
+  version: 1,
+  topic,
+  summary: 'A resource is no longer listed by its server.',
+  schema: z.strictObject({ server: ServerName, uri: z.string() }),
+});
+
+const template = { server: ServerName, template: z.string(), digest: z.string() };
+export const templateListed = defineEvent({
+  type: 'registry.template.listed',
+  version: 1,
+  topic,
+  summary: 'A server lists a template of resources that it did not list before, or describes it differently. Nobody has to accept it.',
+  schema: z.strictObject({ ...template, definition: TemplateDefinition }),
+});
+export const templateVanished = defineEvent({
+  type: 'registry.template.vanished',
+  version: 1,
+  topic,
+  summary: 'A template of resources is no longer listed by its server.',
+  schema: z.strictObject({ server: ServerName, template: z.string() }),
+});
+
+const Patterns = z.array(ToolPattern).max(1000);
+
+/** A part of the catalogue with a name, served at `/mcp/<name>`. It narrows what a caller sees; it permits nothing. */
+export const Toolset = z.strictObject({
+  name: ServerName,
+  description: z.string().max(2000),
+  tools: Patterns.describe('Tools in it: `server/tool`, each side a pattern.'),
+  prompts: Patterns.describe('Prompts in it: `server/prompt`, each side a pattern.'),
+  resources: Patterns.describe('Resources in it: `server/uri`, each side a pattern. Templates are in it by their own text.'),
+  search: z.boolean().describe('Clients see two tools, `find_tools` and `call_tool`, instead of the definitions of all.'),
+});
+export type Toolset = z.infer<typeof Toolset>;
+
+export const toolsetDefined = defineEvent({
+  type: 'registry.toolset.defined',
+  version: 1,
+  topic,
+  summary: 'A toolset was made or changed.',
+  schema: z.strictObject({ toolset: Toolset, by: z.string() }),
+});
+export const toolsetRemoved = defineEvent({
+  type: 'registry.toolset.removed',
+  version: 1,
+  topic,
+  summary: 'A toolset was removed.',
+  schema: z.strictObject({ name: ServerName, by: z.string() }),
+});
+
 export const Role = z.enum(['agent', 'operator', 'approver', 'auditor']);
 export type Role = z.infer<typeof Role>;
 
@@ -145,7 +272,10 @@ export const keyRevoked = defineEvent({
   schema: z.strictObject({ id: z.string(), by: z.string() }),
 });
 
-/** State topics: what every ingress follows. Keys: `server/<name>`, `tool/<server>/<tool>`, `key/<id>`. */
+/**
+ * State topics: what every ingress follows. Keys: `server/<name>`, `tool/<server>/<tool>`, `prompt/<server>/<prompt>`, `resource/<server>/<uri>`,
+ * `template/<server>/<template>`, `toolset/<name>`, `key/<id>`.
+ */
 export const catalogServerPublished = defineEvent({
   type: 'catalog.server.published',
   version: 1,
@@ -156,6 +286,7 @@ export const catalogServerPublished = defineEvent({
     reachable: z.boolean(),
     protocol: z.string().nullable(),
     discovered: z.looseObject({}).nullable().describe('What its `initialize` or `server/discover` answered: serverInfo, capabilities, instructions. Null until first reached.'),
+    lost: z.array(ListKind).describe('Lists that could not be had or believed when the server was last reached; what is published of them is what it listed before.'),
   }),
 });
 export const catalogToolPublished = defineEvent({
@@ -164,6 +295,34 @@ export const catalogToolPublished = defineEvent({
   topic: 'customhouse.state.catalog',
   summary: 'The present state of a tool. Only a `served` tool is listed and callable; `quarantined` waits for review.',
   schema: z.strictObject({ ...tool, definition: ToolDefinition, labels: z.array(ToolLabel), status: z.enum(['served', 'quarantined']), order: z.int().nonnegative() }),
+});
+export const catalogPromptPublished = defineEvent({
+  type: 'catalog.prompt.published',
+  version: 1,
+  topic: 'customhouse.state.catalog',
+  summary: 'The present state of a prompt. Only a `served` prompt is listed and can be got; `quarantined` waits for review.',
+  schema: z.strictObject({ ...prompt, definition: PromptDefinition, status: z.enum(['served', 'quarantined']), order: z.int().nonnegative() }),
+});
+export const catalogResourcePublished = defineEvent({
+  type: 'catalog.resource.published',
+  version: 1,
+  topic: 'customhouse.state.catalog',
+  summary: 'A resource that a server lists.',
+  schema: z.strictObject({ ...resource, definition: ResourceDefinition, order: z.int().nonnegative() }),
+});
+export const catalogTemplatePublished = defineEvent({
+  type: 'catalog.template.published',
+  version: 1,
+  topic: 'customhouse.state.catalog',
+  summary: 'A template of resources that a server lists.',
+  schema: z.strictObject({ ...template, definition: TemplateDefinition, order: z.int().nonnegative() }),
+});
+export const catalogToolsetPublished = defineEvent({
+  type: 'catalog.toolset.published',
+  version: 1,
+  topic: 'customhouse.state.catalog',
+  summary: 'A toolset as it is served.',
+  schema: Toolset,
 });
 export const directoryKeyPublished = defineEvent({
   type: 'directory.key.published',

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { call, echoTool, session } from '../../test/support/fakes.js';
 import type { Catalog } from '../state/catalog.js';
+import type { Endpoint } from '../state/endpoint.js';
 import { resolve } from './resolve.js';
 
 const catalog = {
-  exposed: (name: string) => (name === 'files__echo' ? echoTool : undefined),
-  tool: (server: string, tool: string) => (server === 'files' && tool === 'echo' ? echoTool : undefined),
+  findTool: ({ server }: Endpoint, name: string) => (name === (server === null ? 'files__echo' : 'echo') ? echoTool : undefined),
 } as Catalog;
 
 function resolved(name: string, server: string | null): [string, string, boolean] {

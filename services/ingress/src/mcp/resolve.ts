@@ -1,67 +1,63 @@
-import { unqualify } from '@customhouse/mcp-wire/resource-uris';
 import type { Catalog } from '../state/catalog.js';
 import type { Endpoint } from '../state/endpoint.js';
-import type { Asked } from './asked.js';
 import type { Call, Served } from './call.js';
-import { completes } from './params.js';
+import { kindOf } from './params.js';
 
-/** What the client's name or URI leads to. */
-interface Aim {
-  /** Undefined when nothing of the kind is served. */
-  readonly served: Served | undefined;
-  readonly server: string;
-  /** By the server's own name, as far as that can be told. */
+interface Found {
+  readonly served: Served;
+  /** The server's own name for it. */
   readonly target: string;
 }
 
 /**
- * Turns the name or URI that the client used into a server, a target and the definition that was accepted. Where servers share an
- * endpoint, names are `server__name`; on a server's own endpoint they are the server's. What is not served is resolved as far as it can
- * be, for the record.
+ * Turns what the client aims at into a server, its own name for the target, and the definition that was accepted. What is not served is
+ * resolved as far as it can be, for the record.
  */
 export function resolve(call: Call, catalog: Catalog): void {
-  const { served, server, target } = aimOf(call.asked, call.session, catalog);
-  call.served = served;
-  call.server = server;
-  call.target = target;
+  const { session } = call;
+  const found = find(call, session, call.asked.name, catalog);
+  if (found === undefined) return guess(call);
+  call.served = found.served;
+  call.server = found.served.server;
+  call.target = found.target;
 }
 
-function aimOf({ method, name, arguments: rest }: Asked, at: Endpoint, catalog: Catalog): Aim {
-  switch (method) {
-    case 'tools/call': {
+/** The same for a call that was recorded, by the server's own name. */
+export function resolveAgain(call: Call, catalog: Catalog): void {
+  call.served = find(call, { server: call.server, toolset: null }, call.target, catalog)?.served;
+}
+
+/** Whether it is there, and only waits for somebody to accept its definition. */
+export function isQuarantined(call: Call, catalog: Catalog): boolean {
+  const kind = kindOf(call.method, call.asked.arguments);
+  if (kind === 'tool') return catalog.isQuarantined(call.server, call.target);
+  return kind === 'prompt' && catalog.isPromptQuarantined(call.server, call.target);
+}
+
+function find(call: Call, at: Endpoint, name: string, catalog: Catalog): Found | undefined {
+  switch (kindOf(call.method, call.asked.arguments)) {
+    case 'tool': {
       const tool = catalog.findTool(at, name);
-      return tool === undefined ? unknownName(name, at) : { served: tool, server: tool.server, target: tool.tool };
+      return tool && { served: tool, target: tool.tool };
     }
-    case 'prompts/get':
-      return promptAim(name, at, catalog);
-    case 'completion/complete':
-      return completes(rest) === 'prompt' ? promptAim(name, at, catalog) : templateAim(name, at, catalog);
-    default:
-      return resourceAim(name, at, catalog);
+    case 'prompt': {
+      const prompt = catalog.findPrompt(at, name);
+      return prompt && { served: prompt, target: prompt.prompt };
+    }
+    case 'resource': {
+      // Completions name a template, by its text.
+      const template = call.method === 'completion/complete' ? catalog.findTemplate(at, name) : undefined;
+      const resource = catalog.findResource(template === undefined ? at : { server: template.server, toolset: null }, template?.template ?? name);
+      return resource && { served: resource, target: resource.uri };
+    }
   }
 }
 
-function promptAim(name: string, at: Endpoint, catalog: Catalog): Aim {
-  const prompt = catalog.findPrompt(at, name);
-  return prompt === undefined ? unknownName(name, at) : { served: prompt, server: prompt.server, target: prompt.prompt };
-}
-
-/** The argument of a template is completed; the specification lets a client name a URI as well. */
-function templateAim(text: string, at: Endpoint, catalog: Catalog): Aim {
-  const template = catalog.findTemplate(at, text);
-  if (template === undefined) return resourceAim(text, at, catalog);
-  const { server } = template;
-  return { served: { server, definition: null, labels: [], generation: catalog.server(server)!.generation }, server, target: template.template };
-}
-
-function resourceAim(uri: string, at: Endpoint, catalog: Catalog): Aim {
-  const found = catalog.findResource(at, uri);
-  if (found !== undefined) return { served: found, server: found.server, target: found.uri };
-  const qualified = at.server === null ? unqualify(uri) : undefined;
-  return { served: undefined, server: at.server ?? qualified?.server ?? '', target: qualified?.uri ?? uri };
-}
-
-function unknownName(name: string, { server }: Endpoint): Aim {
-  const separator = server === null ? name.indexOf('__') : -1;
-  return { served: undefined, server: server ?? (separator > 0 ? name.slice(0, separator) : ''), target: separator > 0 ? name.slice(separator + 2) : name };
+function guess(call: Call): void {
+  const { name } = call.asked;
+  const { server } = call.session;
+  const separator = server === null && kindOf(call.method, call.asked.arguments) !== 'resource' ? name.indexOf('__') : -1;
+  call.served = undefined;
+  call.server = server ?? (separator > 0 ? name.slice(0, separator) : '');
+  call.target = separator > 0 ? name.slice(separator + 2) : name;
 }

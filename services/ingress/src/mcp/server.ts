@@ -5,6 +5,7 @@ import { acceptedBy, sessionHeader } from '@customhouse/mcp-wire/headers';
 import { errorText } from '@customhouse/mcp-wire/messages';
 import type { IngressSettings } from '../config.js';
 import type { IngressMetrics } from '../metrics.js';
+import { everything, type Endpoint } from '../state/endpoint.js';
 import { acceptHead, acceptPost, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 import type { Caller } from './caller.js';
 import { answerPreflight, permitOrigin } from './cross-origin.js';
@@ -24,6 +25,7 @@ export interface ServerTools {
   readonly streams: ListStreams;
   /** Whether a server of this name is registered: its pass-through endpoint exists then. */
   isServer(name: string): boolean;
+  isToolset(name: string): boolean;
   readonly metrics: IngressMetrics;
   readonly logger: Logger;
 }
@@ -34,6 +36,7 @@ export class CannotListen extends Error {
 }
 
 const passThrough = /^\/servers\/([a-z0-9-]{1,32})\/mcp$/;
+const ofToolset = /^\/mcp\/([a-z0-9-]{1,32})$/;
 /** How often exchanges that take long are looked at: one timer for all. */
 const tick_ms = 1_000;
 
@@ -107,7 +110,7 @@ export class McpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const server = this.#endpoint(request.url ?? '');
+    const at = this.#endpoint(request.url ?? '');
     acceptHead(request, this.tools.limits);
     permitOrigin(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) return answerPreflight(response);
@@ -115,44 +118,47 @@ export class McpServer {
     const caller = known instanceof Promise ? await known : known;
     switch (request.method) {
       case 'POST':
-        return this.#post(request, response, caller, server);
+        return this.#post(request, response, caller, at);
       case 'GET':
-        return this.#get(request, response, caller, server);
+        return this.#get(request, response, caller, at);
       case 'DELETE':
-        return this.#delete(request, response, caller, server);
+        return this.#delete(request, response, caller, at);
       default:
         throw new HttpFailure(405, 'method-not-allowed', 'this endpoint takes POST, GET and DELETE', { allow: 'POST, GET, DELETE' });
     }
   }
 
-  /** The server of a pass-through endpoint, null for `/mcp`. A query says nothing here, and no token is ever read from one. */
-  #endpoint(url: string): string | null {
+  /** The endpoint by its path. A query says nothing here, and no token is ever read from one. */
+  #endpoint(url: string): Endpoint {
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
-    if (path === '/mcp') return null;
-    const name = passThrough.exec(path)?.[1];
-    if (name !== undefined && this.tools.isServer(name)) return name;
-    throw new HttpFailure(404, 'unknown-path', name === undefined ? 'MCP is served at /mcp and /servers/NAME/mcp' : `there is no server "${name}"`);
+    if (path === '/mcp') return everything;
+    const server = passThrough.exec(path)?.[1];
+    if (server !== undefined && this.tools.isServer(server)) return { server, toolset: null };
+    const toolset = ofToolset.exec(path)?.[1];
+    if (toolset !== undefined && this.tools.isToolset(toolset)) return { server: null, toolset };
+    const problem = server !== undefined ? `there is no server "${server}"` : toolset !== undefined ? `there is no toolset "${toolset}"` : undefined;
+    throw new HttpFailure(404, 'unknown-path', problem ?? 'MCP is served at /mcp, /mcp/TOOLSET and /servers/NAME/mcp');
   }
 
-  async #post(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): Promise<void> {
+  async #post(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): Promise<void> {
     const { limits } = this.tools;
     const accepts = acceptPost(request, limits);
     const message = parseBody(await receiveBody(request, response, limits, this.#bodies), limits);
     const exchange = new Exchange(request, response, accepts, performance.now());
     this.#exchanges.add(exchange);
     response.once('close', () => this.#exchanges.delete(exchange));
-    this.tools.legacy.post(message, { exchange, caller, server, address: addressOf(request) });
+    this.tools.legacy.post(message, { exchange, caller, at, address: addressOf(request) });
   }
 
-  #get(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): void {
+  #get(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
     if (!acceptedBy(request.headers.accept).stream) throw new HttpFailure(406, 'not-acceptable', 'this is a stream: accept text/event-stream');
-    this.tools.legacy.session(request.headers[sessionHeader], caller, server);
+    this.tools.legacy.session(request.headers[sessionHeader], caller, at);
     this.tools.streams.open(response, caller);
   }
 
-  #delete(request: IncomingMessage, response: ServerResponse, caller: Caller, server: string | null): void {
-    this.tools.sessions.end(this.tools.legacy.session(request.headers[sessionHeader], caller, server));
+  #delete(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
+    this.tools.sessions.end(this.tools.legacy.session(request.headers[sessionHeader], caller, at));
     response.writeHead(204).end();
   }
 

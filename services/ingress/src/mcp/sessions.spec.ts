@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ada, session } from '../../test/support/fakes.js';
+import { everything } from '../state/endpoint.js';
 import { callerOf } from './caller.js';
 import { Sessions } from './sessions.js';
 
@@ -10,7 +11,7 @@ const bob = callerOf({ ...ada.principal, person: 'bob@example.com' });
 describe('a session id', () => {
   it('is the whole session: another replica with the same key opens it', () => {
     const id = new Sessions(key, hour).seal(session, ada);
-    expect(new Sessions(key, hour).open(id, ada, null, 1)).toEqual(session);
+    expect(new Sessions(key, hour).open(id, ada, everything, 1)).toEqual(session);
   });
 
   it('is visible ASCII, and short enough for a header', () => {
@@ -29,32 +30,32 @@ describe('a session id', () => {
     const sessions = new Sessions(key, hour);
     const id = sessions.seal(session, ada);
     const otherKey = callerOf({ ...ada.principal, credential: { kind: 'key', id: 'k2' } });
-    expect(sessions.open(id, otherKey, null, 1)).toEqual(session);
-    expect(sessions.open(id, bob, null, 1)).toBeUndefined();
-    expect(new Sessions(key, hour).open(id, bob, null, 1)).toBeUndefined();
+    expect(sessions.open(id, otherKey, everything, 1)).toEqual(session);
+    expect(sessions.open(id, bob, everything, 1)).toBeUndefined();
+    expect(new Sessions(key, hour).open(id, bob, everything, 1)).toBeUndefined();
   });
 
   it('counts at its own endpoint only', () => {
     const sessions = new Sessions(key, hour);
     const id = sessions.seal(session, ada);
-    expect(sessions.open(id, ada, 'files', 1)).toBeUndefined();
+    expect(sessions.open(id, ada, { server: 'files', toolset: null }, 1)).toBeUndefined();
     const through = sessions.seal({ ...session, server: 'files' }, ada);
-    expect(sessions.open(through, ada, 'files', 1)?.server).toBe('files');
-    expect(sessions.open(through, ada, null, 1)).toBeUndefined();
+    expect(sessions.open(through, ada, { server: 'files', toolset: null }, 1)?.server).toBe('files');
+    expect(sessions.open(through, ada, everything, 1)).toBeUndefined();
   });
 
   it('ends after its time', () => {
     const sessions = new Sessions(key, hour);
     const id = sessions.seal(session, ada);
-    expect(sessions.open(id, ada, null, hour)).toBeDefined();
-    expect(sessions.open(id, ada, null, hour + 1)).toBeUndefined();
+    expect(sessions.open(id, ada, everything, hour)).toBeDefined();
+    expect(sessions.open(id, ada, everything, hour + 1)).toBeUndefined();
   });
 
   it('ends when it is ended', () => {
     const sessions = new Sessions(key, hour);
     const id = sessions.seal(session, ada);
-    sessions.end(sessions.open(id, ada, null, 1)!);
-    expect(sessions.open(id, ada, null, 1)).toBeUndefined();
+    sessions.end(sessions.open(id, ada, everything, 1)!);
+    expect(sessions.open(id, ada, everything, 1)).toBeUndefined();
   });
 
   it('is unknown when anything about it was changed, or it was made with another key', () => {
@@ -63,12 +64,12 @@ describe('a session id', () => {
     for (let index = 0; index < bytes.length; index += 1) {
       const altered = Buffer.from(bytes);
       altered[index]! ^= 1;
-      expect(new Sessions(key, hour).open(altered.toString('base64url'), ada, null, 1)).toBeUndefined();
+      expect(new Sessions(key, hour).open(altered.toString('base64url'), ada, everything, 1)).toBeUndefined();
     }
-    expect(new Sessions(Buffer.alloc(32, 8), hour).open(id, ada, null, 1)).toBeUndefined();
+    expect(new Sessions(Buffer.alloc(32, 8), hour).open(id, ada, everything, 1)).toBeUndefined();
   });
 
   it.each([[''], ['x'], ['../../etc/passwd'], ['A'.repeat(10_000)], ['AQ'.repeat(40)]])('"%s" is unknown', (id) => {
-    expect(new Sessions(key, hour).open(id, ada, null, 1)).toBeUndefined();
+    expect(new Sessions(key, hour).open(id, ada, everything, 1)).toBeUndefined();
   });
 });

@@ -2,17 +2,16 @@ import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto
 import { RecentMap } from '@customhouse/identity/recent-map';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { revisionOf } from '@customhouse/mcp-wire/revisions';
+import { endpointKey, type Endpoint } from '../state/endpoint.js';
 import type { Caller } from './caller.js';
 
-/** What an MCP session is: agreed once by `initialize`, the same in every replica. */
-export interface Session {
+/** What an MCP session is: agreed once by `initialize`, the same in every replica. It counts at its own endpoint only. */
+export interface Session extends Endpoint {
   /** ULID. All events of a session share a partition of the log by it. */
   readonly id: string;
   readonly protocol: string;
   readonly client: { readonly name: string; readonly version: string } | null;
   readonly capabilities: JsonObject;
-  /** The server of a pass-through endpoint; null for `/mcp`. A session counts at its own endpoint only. */
-  readonly server: string | null;
   /** Unix milliseconds. */
   readonly opened: number;
 }
@@ -24,6 +23,8 @@ interface Sealed {
   readonly n: readonly [string, string] | null;
   readonly k: JsonObject;
   readonly e: string | null;
+  /** The toolset; left out where there is none. */
+  readonly o?: string;
   readonly t: number;
   /** Digest of who opened it. */
   readonly p: string;
@@ -63,6 +64,7 @@ export class Sessions {
       n: session.client && [session.client.name, session.client.version],
       k: session.capabilities,
       e: session.server,
+      ...(session.toolset !== null && { o: session.toolset }),
       t: session.opened,
       p: digestOf(caller.who),
     };
@@ -73,7 +75,7 @@ export class Sessions {
   }
 
   /** The session behind an id, for the caller that opened it at this endpoint. Undefined for every other id: unknown, forged, ended, too old, somebody else's. */
-  open(id: string, caller: Caller, server: string | null, now: number): Session | undefined {
+  open(id: string, caller: Caller, at: Endpoint, now: number): Session | undefined {
     let opened = this.#opened.get(id);
     if (opened === undefined) {
       opened = this.#decrypt(id);
@@ -83,7 +85,7 @@ export class Sessions {
       this.#opened.set(id, opened);
     }
     const { session } = opened;
-    if (opened.who !== caller.who || session.server !== server || now - session.opened > this.ttl_ms || this.#ended.get(session.id)) return undefined;
+    if (opened.who !== caller.who || endpointKey(session) !== endpointKey(at) || now - session.opened > this.ttl_ms || this.#ended.get(session.id)) return undefined;
     return session;
   }
 
@@ -102,7 +104,7 @@ export class Sessions {
       // A version that was withdrawn since.
       if (revisionOf(sealed.v) === undefined) return undefined;
       const client = sealed.n && { name: sealed.n[0], version: sealed.n[1] };
-      return { session: { id: sealed.s, protocol: sealed.v, client, capabilities: sealed.k, server: sealed.e, opened: sealed.t }, who: sealed.p };
+      return { session: { id: sealed.s, protocol: sealed.v, client, capabilities: sealed.k, server: sealed.e, toolset: sealed.o ?? null, opened: sealed.t }, who: sealed.p };
     } catch {
       // Not ours, or altered: the same to the caller as unknown.
       return undefined;

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { ToolLabel } from '@customhouse/events/registry/events';
 import { Catalog } from './catalog.js';
+import { everything } from './endpoint.js';
 
 function change(catalog: Catalog, key: string, data: unknown, foreign?: StoredEvent['foreign']): void {
   catalog.apply({ topic: 'customhouse.state.catalog', key, event: data === undefined ? undefined : ({ data, foreign } as StoredEvent) });
@@ -14,6 +15,7 @@ function server(catalog: Catalog, name: string, changes: { enabled?: boolean; ge
     reachable: true,
     protocol: null,
     discovered: { instructions: 'use me' },
+    lost: [],
   });
 }
 
@@ -21,15 +23,15 @@ function tool(catalog: Catalog, of: string, name: string, changes: { status?: st
   change(catalog, `tool/${of}/${name}`, { server: of, tool: name, digest: 'D', definition: { name }, labels: [], status: 'served', order: 0, ...changes });
 }
 
-const listed = (catalog: Catalog, of: string | null = null): string[] => [...catalog.list(of)].map((entry) => entry.exposed);
+const listed = (catalog: Catalog, of: string | null = null): string[] => [...catalog.tools({ server: of, toolset: null })].map((entry) => entry.exposed);
 
 describe('the followed catalogue', () => {
   it('serves accepted tools of enabled servers under both of their names', () => {
     const catalog = new Catalog();
     server(catalog, 'files', { generation: 4 });
     tool(catalog, 'files', 'read', { labels: ['read-only'] });
-    expect(catalog.exposed('files__read')).toMatchObject({ server: 'files', tool: 'read', definition: 'D', generation: 4, labels: ['read-only'] });
-    expect(catalog.tool('files', 'read')).toBe(catalog.exposed('files__read'));
+    expect(catalog.findTool(everything, 'files__read')).toMatchObject({ server: 'files', tool: 'read', definition: 'D', generation: 4, labels: ['read-only'] });
+    expect(catalog.tool('files', 'read')).toBe(catalog.findTool(everything, 'files__read'));
     expect(catalog.discovered('files')).toEqual({ instructions: 'use me' });
   });
 
@@ -57,7 +59,7 @@ describe('the followed catalogue', () => {
     tool(catalog, 'files', 'read');
     expect(listed(catalog)).toEqual(['files__read']);
     happens(catalog);
-    expect([catalog.exposed('files__read'), catalog.tool('files', 'read'), listed(catalog)]).toEqual([undefined, undefined, []]);
+    expect([catalog.findTool(everything, 'files__read'), catalog.tool('files', 'read'), listed(catalog)]).toEqual([undefined, undefined, []]);
   });
 
   it('knows what waits for review', () => {
@@ -70,11 +72,11 @@ describe('the followed catalogue', () => {
     const catalog = new Catalog();
     server(catalog, 'files');
     tool(catalog, 'files', 'read');
-    const before = { version: catalog.version, tool: catalog.exposed('files__read') };
-    expect(catalog.exposed('files__read')).toBe(before.tool);
+    const before = { version: catalog.version, tool: catalog.findTool(everything, 'files__read') };
+    expect(catalog.findTool(everything, 'files__read')).toBe(before.tool);
     tool(catalog, 'files', 'read', { digest: 'E' });
     expect(catalog.version).toBeGreaterThan(before.version);
-    expect(catalog.exposed('files__read')).toMatchObject({ definition: 'E' });
+    expect(catalog.findTool(everything, 'files__read')).toMatchObject({ definition: 'E' });
   });
 
   it('takes ten thousand tools without making its tables ten thousand times', () => {
@@ -88,7 +90,7 @@ describe('the followed catalogue', () => {
 
   it('ignores keys that are not its own', () => {
     const catalog = new Catalog();
-    change(catalog, 'toolset/x', { anything: true });
+    change(catalog, 'something/x', { anything: true });
     expect(catalog.version).toBe(0);
   });
 });

@@ -158,7 +158,7 @@ export class Gateway {
       declaration: catalogServerPublished,
       subject: `server-${name}`,
       key: `server/${name}`,
-      data: { server, reachable: true, protocol: '2025-11-25', discovered },
+      data: { server, reachable: true, protocol: '2025-11-25', discovered, lost: [] },
     });
   }
 

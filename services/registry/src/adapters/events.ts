@@ -48,7 +48,7 @@ export function toolKey(server: string, tool: string): string {
 /** What every ingress follows about a server. */
 export function toPublishedServer(row: ServerRow): NewEvent {
   const { name, generation, transport, enabled, reachable, protocol, discovered } = row;
-  const data = { server: { name, generation, transport, enabled }, reachable: reachable === true, protocol, discovered };
+  const data = { server: { name, generation, transport, enabled }, reachable: reachable === true, protocol, discovered, lost: [] };
   return { declaration: registry.catalogServerPublished, subject: streamOf(name), key: serverKey(name), data };
 }
 

@@ -11,7 +11,9 @@ import { Failure, HttpFailure } from '../failure.js';
 import type { Parts } from '../parts.js';
 import { failureReply } from '../reply.js';
 import type { Session, Sessions } from '../sessions.js';
-import type { ToolLists } from '../tool-lists.js';
+import type { Endpoint } from '../../state/endpoint.js';
+import { isListMethod } from '../lists/list-methods.js';
+import type { Lists } from '../lists/lists.js';
 import { asked } from '../asked.js';
 import { govern } from '../governed.js';
 
@@ -19,15 +21,15 @@ import { govern } from '../governed.js';
 export interface Posted {
   readonly exchange: Exchange;
   readonly caller: Caller;
-  /** The server of a pass-through endpoint; null for `/mcp`. */
-  readonly server: string | null;
+  /** The endpoint that it was sent to. */
+  readonly at: Endpoint;
   readonly address: string;
 }
 
 export interface LegacyTools {
   readonly parts: Parts;
   readonly sessions: Sessions;
-  readonly lists: ToolLists;
+  readonly lists: Lists;
   readonly version: string;
   /** Messages in one batch. */
   readonly batchMessages: number;
@@ -48,7 +50,7 @@ export class LegacyEra {
     if (kind === 'invalid') throw new HttpFailure(400, 'invalid-request', 'the body is not a JSON-RPC 2.0 message as MCP has them');
     const { method, id, params } = message as JsonObject;
     if (method === 'initialize' && kind === 'request') return this.#initialize(id as RequestId, params as JsonObject | undefined, posted);
-    const session = this.session(posted.exchange.request.headers[sessionHeader], posted.caller, posted.server);
+    const session = this.session(posted.exchange.request.headers[sessionHeader], posted.caller, posted.at);
     if (kind === 'request') return this.#request(message as JsonObject, session, posted);
     if (kind === 'notification') this.#notification(message as JsonObject, session);
     // An answer to a request of ours: none is ever sent, so it is nobody's.
@@ -56,15 +58,15 @@ export class LegacyEra {
   }
 
   /** The session that a request names. Throws HttpFailure. */
-  session(id: string | string[] | undefined, caller: Caller, server: string | null): Session {
+  session(id: string | string[] | undefined, caller: Caller, at: Endpoint): Session {
     if (typeof id !== 'string' || id === '') throw new HttpFailure(400, 'session-required', 'begin with "initialize", and send the Mcp-Session-Id that it answers with');
-    const session = this.tools.sessions.open(id, caller, server, this.tools.now());
+    const session = this.tools.sessions.open(id, caller, at, this.tools.now());
     if (session === undefined) throw new HttpFailure(404, 'session-unknown', 'this session has ended, or is not yours: begin a new one with "initialize"');
     return session;
   }
 
   #batch(messages: readonly Json[], posted: Posted): void {
-    const session = this.session(posted.exchange.request.headers[sessionHeader], posted.caller, posted.server);
+    const session = this.session(posted.exchange.request.headers[sessionHeader], posted.caller, posted.at);
     if (revisionOf(session.protocol)?.batch !== true)
       throw new HttpFailure(400, 'batch-not-allowed', `revision ${session.protocol} has no batches: send each message in a request of its own`);
     if (messages.length === 0) throw new HttpFailure(400, 'invalid-request', 'the batch is empty');
@@ -84,7 +86,7 @@ export class LegacyEra {
   }
 
   #initialize(id: RequestId, params: JsonObject | undefined, posted: Posted): void {
-    const { exchange, caller, server } = posted;
+    const { exchange, caller, at } = posted;
     const { tools } = this;
     try {
       const session: Session = {
@@ -92,14 +94,15 @@ export class LegacyEra {
         protocol: negotiate(textOf(params, 'protocolVersion')),
         client: clientOf(params),
         capabilities: capabilitiesOf(params),
-        server,
+        server: at.server,
+        toolset: at.toolset,
         opened: tools.now(),
       };
       exchange.setHeader(sessionHeader, tools.sessions.seal(session, caller));
       exchange.answer(resultText(id, JSON.stringify(this.#welcome(session))));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      exchange.answer(failureReply(id, error));
+      exchange.reply(id, failureReply(error));
     }
   }
 
@@ -116,12 +119,14 @@ export class LegacyEra {
   }
 
   #request(message: JsonObject, session: Session, posted: Posted): void {
-    const { exchange, caller, server, address } = posted;
+    const { exchange, caller, address, at } = posted;
     const { parts, lists } = this.tools;
     const id = message['id'] as RequestId;
     const params = message['params'] as JsonObject | undefined;
+    const { method } = message;
     try {
-      switch (message['method']) {
+      if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy())));
+      switch (method) {
         case 'tools/call': {
           const now = this.tools.now();
           const call = new Call(newUlid(now), asked(id, 'tools/call', params), caller, session, address, exchange, now);
@@ -129,19 +134,17 @@ export class LegacyEra {
           void govern(call, parts);
           return;
         }
-        case 'tools/list':
-          return exchange.answer(resultText(id, lists.page(caller, server, params?.['cursor'], parts.policy())));
         case 'ping':
           return exchange.answer(resultText(id, '{}'));
         case 'initialize':
           throw new Failure('invalid-request', '"initialize" must not be part of a batch');
         default:
-          throw new Failure('method-not-found', `the method "${String(message['method']).slice(0, 100)}" is not served here`);
+          throw new Failure('method-not-found', `the method "${String(method).slice(0, 100)}" is not served here`);
       }
     } catch (error) {
       if (error instanceof Failure) parts.metrics.failures.inc({ rule: error.rule });
       else parts.logger.error({ error }, 'a request failed by a fault of the gateway');
-      exchange.answer(failureReply(id, error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
+      exchange.reply(id, failureReply(error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
     }
   }
 

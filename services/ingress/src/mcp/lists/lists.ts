@@ -1,0 +1,116 @@
+import { RecentMap } from '@customhouse/identity/recent-map';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import type { Catalog } from '../../state/catalog.js';
+import { endpointKey, type Endpoint } from '../../state/endpoint.js';
+import type { Caller } from '../caller.js';
+import { Failure } from '../failure.js';
+import { incompleteParts } from './incomplete.js';
+import { listMethods, type Entry, type ListMethod, type ListMethodName } from './list-methods.js';
+
+/** An item of a list, as text, with the place that it is listed at. */
+interface Listed {
+  readonly place: string;
+  readonly text: string;
+}
+
+interface List {
+  readonly catalog: number;
+  readonly policy: string;
+  readonly items: readonly Listed[];
+  /** The text of `_meta` with its name, or nothing. */
+  readonly meta: string;
+}
+
+export interface ListSettings {
+  /** Items in one page. */
+  readonly pageSize: number;
+  /** For how long a client may keep a list; said to clients of the modern era. */
+  readonly listTtl_ms: number;
+}
+
+/** Lists that are kept, one for each kind of caller, endpoint and method. */
+const remembered = 400;
+
+/**
+ * Answers the lists from the followed catalogue, without asking any server: what the policy could ever allow this caller, under the names
+ * that the endpoint uses. A list is made once for everybody whom the policy cannot tell apart, until catalogue or policy change.
+ */
+export class Lists {
+  readonly #lists = new RecentMap<string, List>(remembered);
+  /** Texts of definitions are the same in every list. By the definition; the name may change with the catalogue. */
+  readonly #texts = new WeakMap<JsonObject, { own?: string; exposed?: { readonly name: string; readonly text: string } }>();
+
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly settings: ListSettings,
+  ) {}
+
+  /** The text of a result. Throws Failure for a cursor that is not ours. */
+  page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: Policy, era: 'legacy' | 'modern' = 'legacy'): string {
+    const method = listMethods[name];
+    const cursor = params?.['cursor'];
+    const { pageSize, listTtl_ms } = this.settings;
+    const { items, meta } = this.#list(method, caller, at, policy);
+    const start = cursor === undefined ? 0 : startAfter(items, placeIn(cursor, method));
+    const page = items.slice(start, start + pageSize);
+    const more = start + pageSize < items.length ? `,"nextCursor":"${cursorFor(page.at(-1)!, method)}"` : '';
+    const extra = era === 'modern' ? `,"resultType":"complete","ttlMs":${listTtl_ms},"cacheScope":"private"` : '';
+    return `{"${method.member}":[${page.map((item) => item.text).join(',')}]${more}${extra}${meta}}`;
+  }
+
+  #list(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): List {
+    const key = `${method.mark} ${endpointKey(at)} ${caller.standing}`;
+    const known = this.#lists.get(key);
+    if (known !== undefined && known.catalog === this.catalog.version && known.policy === policy.version.digest) return known;
+    const list = { catalog: this.catalog.version, policy: policy.version.digest, ...this.#make(method, caller, at, policy) };
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  #make(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): Pick<List, 'items' | 'meta'> {
+    const { tenant, agent, person, groups, credential } = caller.principal;
+    const principal = { tenant, agent, person, groups, credential: credential.kind };
+    const items: Listed[] = [];
+    const seen = new Set<string>();
+    for (const entry of method.entries(this.catalog, at)) {
+      const { server, target, labels, place } = entry;
+      if (!policy.visible(principal, { server, tool: target, labels }, method.use)) continue;
+      seen.add(server);
+      items.push({ place, text: this.#text(entry, method.name, at.server === null) });
+    }
+    const incomplete = incompleteParts(this.catalog, at, method, principal, policy, seen);
+    return { items, meta: incomplete.length === 0 ? '' : `,"_meta":${JSON.stringify({ 'customhouse/incomplete': incomplete })}` };
+  }
+
+  #text({ described, exposed }: Entry, name: string, shared: boolean): string {
+    let texts = this.#texts.get(described);
+    if (texts === undefined) this.#texts.set(described, (texts = {}));
+    if (!shared) return (texts.own ??= JSON.stringify(described));
+    if (texts.exposed?.name !== exposed) texts.exposed = { name: exposed, text: JSON.stringify({ ...described, [name]: exposed }) };
+    return texts.exposed.text;
+  }
+}
+
+/** Cursors hold a place and no number, so that they hold in every replica and after a change of the catalogue. */
+function cursorFor({ place }: Listed, { mark }: ListMethod): string {
+  return Buffer.from(`1${mark}${place}`, 'utf8').toString('base64url');
+}
+
+function placeIn(cursor: unknown, { mark, member }: ListMethod): string {
+  const text = typeof cursor === 'string' && cursor.length < 8_000 ? Buffer.from(cursor, 'base64url').toString('utf8') : '';
+  if (!text.startsWith(`1${mark}`)) throw new Failure('invalid-params', `the cursor is not one that the list of ${member} gave`);
+  return text.slice(2);
+}
+
+/** Places ascend. */
+function startAfter(items: readonly Listed[], place: string): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle]!.place <= place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
