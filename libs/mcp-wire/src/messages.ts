@@ -2,14 +2,21 @@ import type { Json } from '@customhouse/kernel/canonical';
 import { errorCodes, type ErrorRule } from './errors.js';
 import type { JsonObject, RequestId } from './json-rpc.js';
 
+export type JsonRpcErrorObject = JsonObject & { readonly code: number; readonly message: string };
+
 /** The text of a JSON-RPC answer whose result is already text. */
 export function resultText(id: RequestId, result: string): string {
   return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result}}`;
 }
 
-/** The text of an error of ours. The rule travels in `error.data.rule`, so that programs need not read the message. */
+/** An error of ours. The rule travels in `data.rule`, so that programs need not read the message. */
+export function errorObject(rule: ErrorRule, message: string, data?: JsonObject): JsonRpcErrorObject {
+  return { code: errorCodes[rule], message, data: { rule, ...data } };
+}
+
+/** The text of an error of ours. */
 export function errorText(id: RequestId | null, rule: ErrorRule, message: string, data?: JsonObject): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: errorCodes[rule], message, data: { rule, ...data } } });
+  return JSON.stringify({ jsonrpc: '2.0', id, error: errorObject(rule, message, data) });
 }
 
 /** The text of an error that a server answered with, as it came. */

@@ -16,6 +16,19 @@ describe('answering a request', () => {
     expect([response.statusCode, response.headers.get('content-type'), response.written]).toEqual([200, 'application/json', ['{"id":1}']]);
   });
 
+  it('is worded by its era, and has the status that the era gives it when it is all of the answer', () => {
+    const { exchange: one, response } = exchange();
+    one.dialect = { word: (id, reply) => ({ text: JSON.stringify({ id, ...reply }), status: 404 }) };
+    one.reply(7, { result: { a: 1 } });
+    expect([response.statusCode, response.written]).toEqual([404, ['{"id":7,"result":{"a":1}}']]);
+  });
+
+  it('is nothing when there is nobody to tell', () => {
+    const { exchange: one, response } = exchange({ json: true, stream: false });
+    one.reply(1, undefined);
+    expect([response.statusCode, response.written]).toEqual([202, []]);
+  });
+
   it('is a stream once a notification went before it', () => {
     const { exchange: one, response } = exchange();
     one.notify(text(7), 0);

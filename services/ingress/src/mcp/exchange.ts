@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { serverSentEvent } from '@customhouse/mcp-wire/messages';
+import { legacyDialect, type Dialect, type Reply } from './dialect.js';
 
 /** A client that does not read: what it has not taken of a stream may grow to this, then progress is left out. */
 const unreadBytes = 1_048_576;
@@ -13,6 +15,8 @@ export interface Watcher {
  * events once anything has to be sent before the answers; the caller of `answer` need not know which.
  */
 export class Exchange {
+  /** How answers are worded: by the era of the request. */
+  dialect: Dialect = legacyDialect;
   /** The client's end is gone; nothing that is written arrives. */
   gone = false;
   readonly started: number;
@@ -57,8 +61,15 @@ export class Exchange {
     if (!this.response.headersSent) this.response.setHeader(name, value);
   }
 
-  /** Answers one request of the body. */
-  answer(text: string): void {
+  /** Answers one request of the body in the words of its era; undefined when there is nobody to tell. */
+  reply(id: RequestId, reply: Reply | undefined): void {
+    if (reply === undefined) return this.forget();
+    const { text, status } = this.dialect.word(id, reply);
+    this.answer(text, status);
+  }
+
+  /** Answers one request of the body. The status counts when this is all of the answer. */
+  answer(text: string, status = 200): void {
     if (this.#ended || this.gone) return;
     this.#owed -= 1;
     if (this.#streaming || !this.accepts.json) {
@@ -69,7 +80,7 @@ export class Exchange {
       this.#batch.push(text);
       if (this.#owed === 0) this.#endBatch();
     } else {
-      this.endWith(200, text);
+      this.endWith(status, text);
     }
   }
 
@@ -97,9 +108,15 @@ export class Exchange {
 
   /** A notification that may be left out when the client does not keep up, or takes no stream. */
   notify(text: string, now: number): void {
-    if (!this.#openStream() || this.response.writableLength > unreadBytes) return;
+    this.deliver(text, now);
+  }
+
+  /** Sends what must not be left out before the answer. False when it cannot be: the client is gone, does not read, takes no stream, or has its answer. */
+  deliver(text: string, now: number): boolean {
+    if (!this.#openStream() || this.response.writableLength > unreadBytes) return false;
     this.#lastSign = now;
     this.response.write(serverSentEvent(text));
+    return true;
   }
 
   /** Milliseconds since the client last got anything. */
