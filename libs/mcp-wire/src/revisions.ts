@@ -19,6 +19,9 @@ export const revisions: readonly Revision[] = [
 /** Revisions that `initialize` can agree on. */
 export const legacyRevisions: readonly string[] = revisions.filter((revision) => revision.era === 'legacy').map((revision) => revision.name);
 
+/** Revisions that need no `initialize`. */
+export const modernRevisions: readonly string[] = revisions.filter((revision) => revision.era === 'modern').map((revision) => revision.name);
+
 export const latestLegacyRevision = '2025-11-25';
 
 /** A legacy request without the header speaks this one, says the specification. */
