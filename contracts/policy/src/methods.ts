@@ -17,6 +17,12 @@ export const RuleMethod = GovernedMethod.exclude(['resources/unsubscribe']);
 
 const asksTheClient: ReadonlySet<string> = new Set(ServerMethod.options);
 
+const asksTheServer: ReadonlySet<unknown> = new Set(ClientMethod.options);
+
+export function isClientMethod(method: unknown): method is ClientMethod {
+  return asksTheServer.has(method);
+}
+
 export function isServerMethod(method: GovernedMethod): method is ServerMethod {
   return asksTheClient.has(method);
 }

@@ -3,7 +3,17 @@ import { Effect } from './decision.js';
 import { RuleMethod } from './methods.js';
 
 /** Ids of what the gateway says without any rule of the administrator's. */
-export const reservedRuleIds: ReadonlySet<string> = new Set(['default-deny', 'policy-error', 'policy-input-too-large', 'tool-not-accepted', 'unknown-tool']);
+export const reservedRuleIds: ReadonlySet<string> = new Set([
+  'default-deny',
+  'hold-not-possible',
+  'policy-error',
+  'policy-input-too-large',
+  'prompt-not-accepted',
+  'tool-not-accepted',
+  'unknown-prompt',
+  'unknown-resource',
+  'unknown-tool',
+]);
 
 const mostStars = 4;
 

@@ -11,6 +11,8 @@ export const errorCodes = {
   'method-not-found': -32601,
   /** The parameters do not fit the method; an unknown tool is one case. */
   'invalid-params': -32602,
+  /** Of the revisions before 2026-07-28: there is no resource of this URI. */
+  'resource-not-found': -32002,
   /** A fault of the gateway. Its log has the details. */
   'internal-error': -32603,
   /** Of the revision 2026-07-28: a header says something else than the body. */
@@ -62,6 +64,10 @@ export const errorCodes = {
   'batch-not-allowed': -31023,
   /** A body that did not arrive in time, or whose sender went away. */
   'body-incomplete': -31024,
+  /** The policy refuses the request, or a person did, or it was not approved in time; `data` says which. A refused tools/call has a result instead. */
+  refused: -31025,
+  /** A person has to approve the request: repeat it to go on waiting. A tools/call that waits has a result instead. */
+  'approval-pending': -31026,
 } as const;
 
 export type ErrorRule = keyof typeof errorCodes;

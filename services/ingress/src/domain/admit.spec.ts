@@ -8,9 +8,10 @@ const allowed: Decision = { effect: 'allow', rules: [{ id: 'r', effect: 'allow',
 class Asked implements Policy {
   readonly version = { number: 7, digest: 'P7' };
   readonly inputs: PolicyInput[] = [];
+  constructor(readonly answer: Decision = allowed) {}
   decide(input: PolicyInput): Decision {
     this.inputs.push(input);
-    return allowed;
+    return this.answer;
   }
 }
 
@@ -21,6 +22,7 @@ const question: Question = {
   session: 'S',
   time: 1_700_000_000_000,
   method: 'tools/call',
+  kind: 'tool',
   server: 'files',
   tool: 'read',
   labels: ['read-only'],
@@ -55,12 +57,31 @@ describe('admitting a call', () => {
   });
 
   it.each([
-    [false, 'unknown-tool'],
-    [true, 'tool-not-accepted'],
-  ])('refuses a tool that is not served (quarantined: %s) by the rule %s without asking the policy', (quarantined, rule) => {
+    ['tool', 'tools/call', false, 'unknown-tool'],
+    ['tool', 'tools/call', true, 'tool-not-accepted'],
+    ['prompt', 'prompts/get', false, 'unknown-prompt'],
+    ['prompt', 'prompts/get', true, 'prompt-not-accepted'],
+    ['prompt', 'completion/complete', false, 'unknown-prompt'],
+    ['resource', 'resources/read', false, 'unknown-resource'],
+  ] as const)('refuses a %s that is not served (%s, quarantined: %s) by the rule %s without asking the policy', (kind, method, quarantined, rule) => {
     const policy = new Asked();
-    const decision = admit({ ...question, labels: undefined, quarantined }, policy);
+    const decision = admit({ ...question, kind, method, labels: undefined, quarantined }, policy);
     expect(decision).toEqual({ effect: 'refuse', rules: [expect.objectContaining({ id: rule, effect: 'refuse' })], obligations: {}, policy: { number: 7, digest: 'P7' } });
     expect(policy.inputs).toEqual([]);
+  });
+
+  const held: Decision = { ...allowed, effect: 'hold', rules: [{ id: 'ask-a-person', effect: 'hold', reason: 'because' }], obligations: { approve: { quorum: 1, expires_s: 60 } } };
+
+  it.each(['sampling/createMessage', 'elicitation/create', 'roots/list'] as const)('refuses %s where it would have to be held, and says why', (method) => {
+    expect(admit({ ...question, method, labels: [] }, new Asked(held))).toEqual({
+      effect: 'refuse',
+      rules: [{ id: 'hold-not-possible', effect: 'refuse', reason: expect.stringContaining('cannot wait') }, ...held.rules],
+      obligations: {},
+      policy: held.policy,
+    });
+  });
+
+  it.each(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'] as const)('holds %s where the policy says so', (method) => {
+    expect(admit({ ...question, method }, new Asked(held))).toBe(held);
   });
 });

@@ -1,7 +1,8 @@
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { Principal } from '@customhouse/events/principal';
-import type { Decision } from '@customhouse/policy-contract/decision';
+import type { Decision, FiredRule } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
+import { isServerMethod, type GovernedMethod } from '@customhouse/policy-contract/methods';
 
 /** The policy version in force, as far as a decision needs it. */
 export interface Policy {
@@ -17,13 +18,15 @@ export interface Question {
   readonly session: string;
   /** Unix milliseconds. */
   readonly time: number;
-  readonly method: string;
+  readonly method: GovernedMethod;
+  /** What the method is aimed at. */
+  readonly kind: 'tool' | 'prompt' | 'resource';
   readonly server: string;
   readonly tool: string;
-  /** Undefined when no such tool is served: nothing about it was accepted, so nothing can be allowed. */
+  /** Undefined when nothing of the kind is served: nothing about it was accepted, so nothing can be allowed. */
   readonly labels: readonly string[] | undefined;
   readonly quarantined: boolean;
-  /** Those that a rule for this tool looks at, by JSON Pointer. */
+  /** Those that a rule for this method and target looks at, by JSON Pointer. */
   readonly arguments: Record<string, unknown>;
   readonly findings: readonly Finding[];
 }
@@ -33,7 +36,7 @@ export function admit(question: Question, policy: Policy): Decision {
   const { labels } = question;
   if (labels === undefined) return notServed(question, policy);
   const { principal } = question;
-  return policy.decide({
+  const decision = policy.decide({
     principal: { tenant: principal.tenant, agent: principal.agent, person: principal.person, groups: principal.groups, credential: principal.credential.kind },
     client: question.client,
     network: { address: question.address },
@@ -46,13 +49,25 @@ export function admit(question: Question, policy: Policy): Decision {
     arguments: question.arguments,
     findings: question.findings.length === 0 ? none : [...new Set(question.findings.map((finding) => finding.rule))],
   });
+  return decision.effect === 'hold' && isServerMethod(question.method) ? withoutHold(decision) : decision;
 }
 
 const none: string[] = [];
 
-function notServed(question: Question, policy: Policy): Decision {
-  const rule = question.quarantined
-    ? { id: 'tool-not-accepted', effect: 'refuse' as const, reason: 'the definition of this tool has not been accepted yet, or has changed since it was' }
-    : { id: 'unknown-tool', effect: 'refuse' as const, reason: 'no such tool is served' };
+const holdNotPossible: FiredRule = {
+  id: 'hold-not-possible',
+  effect: 'refuse',
+  reason: 'A person would have to approve this first, and what a server asks of a client cannot wait for that.',
+};
+
+/** A server that asks its client something waits for the answer in the middle of a call; there is nothing that could be held. */
+function withoutHold({ rules, policy }: Decision): Decision {
+  return { effect: 'refuse', rules: [holdNotPossible, ...rules], obligations: {}, policy };
+}
+
+function notServed({ kind, quarantined }: Question, policy: Policy): Decision {
+  const rule = quarantined
+    ? { id: `${kind}-not-accepted`, effect: 'refuse' as const, reason: `the definition of this ${kind} has not been accepted yet, or has changed since it was` }
+    : { id: `unknown-${kind}`, effect: 'refuse' as const, reason: `no such ${kind} is served` };
   return { effect: 'refuse', rules: [rule], obligations: {}, policy: { number: policy.version.number, digest: policy.version.digest } };
 }

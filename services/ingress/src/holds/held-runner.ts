@@ -18,8 +18,9 @@ import { callerOf } from '../mcp/caller.js';
 import type { Outcome } from '../mcp/outcome.js';
 import type { Parts } from '../mcp/parts.js';
 import { deniedReply, outcomeReply, receiptOf, type Receipt } from '../mcp/reply.js';
+import { resolveAgain } from '../mcp/resolve.js';
 import { run } from '../mcp/run.js';
-import { questionOf } from '../mcp/governed.js';
+import { questionOf } from '../mcp/judge.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
 import { firstDecisive } from '../mcp/log-search.js';
@@ -63,7 +64,7 @@ export class HeldRunner implements Finisher {
   async readEnding(hold: Hold, outcome: Position): Promise<Ending> {
     const event = await readEvent(this.tools.log, outcome);
     if (event === undefined)
-      return (id) => outcomeReply(id, hold.call, { kind: 'lost', reason: 'record-gone', message: 'the call has ended, and its record is no longer kept' }, undefined);
+      return { reply: outcomeReply(hold.call, { kind: 'lost', reason: 'record-gone', message: 'the call has ended, and its record is no longer kept' }, undefined) };
     return this.#endingOf(hold, event);
   }
 
@@ -98,8 +99,10 @@ export class HeldRunner implements Finisher {
     policy: Policy,
   ): { readonly reason: DenialReason; readonly message: string } | undefined {
     const { catalog } = this.parts;
-    call.served = catalog.tool(data.server, data.tool);
-    if (args !== undefined) Object.assign(call.asked, { arguments: args });
+    if (args !== undefined) {
+      Object.assign(call.asked, { arguments: args });
+      resolveAgain(call, catalog);
+    }
     call.findings = data.findings;
     const standing: Standing = {
       binding: { held: data.approval.binding, approved: state.binding, remade: this.tools.sealer.digest(bindingText(data)) },
@@ -124,7 +127,7 @@ export class HeldRunner implements Finisher {
   async #deny(call: Call, hold: Hold, state: ApprovalState, { reason, message }: { readonly reason: DenialReason; readonly message: string }): Promise<Ending> {
     const recorded = await this.parts.recorder.denied(call, { call: call.id, approval: hold.approval, reason, message });
     const receipt = receiptOf(call.id, recorded, this.parts.sink);
-    return (id) => deniedReply(id, call.id, state.approval, reason, message, receipt);
+    return { reply: deniedReply(call, state.approval, reason, message, receipt) };
   }
 
   async #dispatch(call: Call, hold: Hold, state: ApprovalState): Promise<Ending | 'again' | 'elsewhere'> {
@@ -136,14 +139,14 @@ export class HeldRunner implements Finisher {
       dispatched = await recorder.dispatched(call, { call: call.id, approval: hold.approval, binding: state.binding, deadline });
     } catch (error) {
       if (error instanceof LogRefused) return 'again';
-      return (id) => outcomeReply(id, call.id, { kind: 'unsent', rule: 'log-unavailable', reason: 'record-indeterminate', message: notSent }, undefined);
+      return { reply: outcomeReply(call.id, { kind: 'unsent', rule: 'log-unavailable', reason: 'record-indeterminate', message: notSent }, undefined) };
     }
     if (!(await this.#isFirst(call, hold, state, dispatched))) return 'elsewhere';
     call.intent = dispatched;
     const key = await recorder.keyOf(call);
     const [outcome, recorded] = await run(call, key, this.parts);
     const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);
-    return (id) => outcomeReply(id, call.id, outcome, receipt);
+    return { reply: outcomeReply(call.id, outcome, receipt) };
   }
 
   /**
@@ -167,10 +170,10 @@ export class HeldRunner implements Finisher {
     const receipt = receiptIn(event, hold.call);
     if (event.type === 'call.denied') {
       const { reason, message } = event.data as EventData<typeof callDenied>;
-      return (id) => deniedReply(id, hold.call, hold.approval, reason, message, receipt);
+      return { reply: deniedReply({ id: hold.call, method: hold.method }, hold.approval, reason, message, receipt) };
     }
     const outcome = await this.#outcomeIn(event);
-    return (id) => outcomeReply(id, hold.call, outcome, receipt);
+    return { reply: outcomeReply(hold.call, outcome, receipt) };
   }
 
   async #outcomeIn(event: StoredEvent): Promise<Outcome> {

@@ -6,12 +6,13 @@ import type { StateChange } from '@customhouse/event-log/state-follower';
 import { timestamp } from '@customhouse/kernel/time';
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import { newUlid, randomFromPool } from '@customhouse/sealing/random';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import type { ActiveCalls } from '../mcp/active-calls.js';
 import type { Call } from '../mcp/call.js';
 import { Failure } from '../mcp/failure.js';
 import type { Recorder } from '../mcp/record.js';
-import { pendingReply } from '../mcp/reply.js';
+import { pendingReply, type About } from '../mcp/reply.js';
 import { Hold, type ApprovalState, type Ending, type Waiter } from './hold.js';
 import { readHeld, type StoredHold } from './stored-hold.js';
 import { samenessOf } from './sameness.js';
@@ -183,7 +184,7 @@ export class HoldDesk {
     };
     const approval = { ...unbound, binding: this.tools.sealer.digest(bindingText(bound)) };
     await this.tools.recorder.held(call, approval);
-    const hold = new Hold(approval.id, call.intent!.position, call.id, call.session.id, sameness, approval.expires, call.decision);
+    const hold = new Hold(approval.id, call.intent!.position, call.id, call.method, call.session.id, sameness, approval.expires, call.decision);
     this.#keep(hold, this.#reading.get(hold.approval));
     return hold;
   }
@@ -223,7 +224,7 @@ export class HoldDesk {
         this.tools.logger.error({ approval, position }, 'the approval names a position that holds no held call; it is left to others');
       } else if (state !== undefined) {
         const { data } = stored;
-        this.#keep(new Hold(approval, position, data.call, data.session, samenessOf(data), data.approval.expires, data.decision), state);
+        this.#keep(new Hold(approval, position, data.call, data.method as GovernedMethod, data.session, samenessOf(data), data.approval.expires, data.decision), state);
       }
     }
   }
@@ -281,9 +282,7 @@ export class HoldDesk {
   #deliver(hold: Hold, ending: Ending): void {
     for (const waiter of hold.waiters) {
       const { exchange } = waiter;
-      const text = ending(waiter.requestId);
-      if (text === undefined) exchange.forget();
-      else exchange.answer(text);
+      exchange.reply(waiter.requestId, ending.reply);
       exchange.onDelivered(() => this.#collected(hold));
       waiter.done();
     }
@@ -305,9 +304,13 @@ export class HoldDesk {
   }
 
   #answerPending(hold: Hold, waiter: Waiter): void {
-    waiter.exchange.answer(pendingReply(waiter.requestId, hold.call, hold.decision, { id: hold.approval, expires: hold.expires }));
+    waiter.exchange.reply(waiter.requestId, pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires }));
     waiter.done();
   }
+}
+
+function aboutHold({ call, method }: Hold): About {
+  return { id: call, method };
 }
 
 function pause(): Promise<void> {

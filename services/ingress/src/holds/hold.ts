@@ -2,14 +2,18 @@ import type { approvalPublished } from '@customhouse/events/approval/events';
 import type { callHeld } from '@customhouse/events/call/events';
 import type { EventData } from '@customhouse/events/catalogue';
 import type { Position } from '@customhouse/event-log/port';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Reply } from '../mcp/dialect.js';
 import type { Exchange } from '../mcp/exchange.js';
 
 export type HeldData = EventData<typeof callHeld>;
 export type ApprovalState = EventData<typeof approvalPublished>;
 
-/** How a held call ended, ready to be told under any request id. Undefined text: there is nothing to tell. */
-export type Ending = (id: RequestId) => string | undefined;
+/** How a held call ended, ready to be told to whoever asks. Undefined: there is nothing to tell. */
+export interface Ending {
+  readonly reply: Reply | undefined;
+}
 
 /** A request that waits for a held call. */
 export interface Waiter {
@@ -41,6 +45,7 @@ export class Hold {
     /** Where the held event is: the stored copy that will run. */
     readonly position: Position,
     readonly call: string,
+    readonly method: GovernedMethod,
     readonly session: string,
     readonly sameness: string,
     readonly expires: string,

@@ -7,6 +7,7 @@ import type { Decision } from '@customhouse/policy-contract/decision';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
+import type { ClientSide } from './client-side.js';
 import type { Exchange } from './exchange.js';
 import type { Session } from './sessions.js';
 
@@ -48,6 +49,11 @@ export class Call {
   cancelled = false;
   /** Made when the call is sent: aborts it at the server. */
   abort: AbortController | undefined;
+  /** Who can be told and asked things while the call is under way; undefined when it runs without its client. */
+  client: ClientSide | undefined;
+  /** Requests of the server that its client has not answered yet. */
+  asking = 0;
+  #askedSince = 0;
 
   constructor(
     /** ULID. */
@@ -60,6 +66,8 @@ export class Call {
     readonly exchange: Exchange | undefined,
     /** Unix milliseconds. */
     readonly time: number,
+    /** Of what a server asks: the call in whose course it does. */
+    readonly during?: string,
   ) {
     this.method = asked.method;
   }
@@ -70,6 +78,22 @@ export class Call {
    */
   clientGone(): void {
     if (this.phase !== 'sent') this.cancel();
+  }
+
+  /** Its server waits for the client from now on: that time does not count against the server. `now`: `performance.now()`. */
+  askBegan(now: number): void {
+    if (this.asking === 0) this.#askedSince = now;
+    this.asking += 1;
+  }
+
+  askEnded(now: number): void {
+    this.asking -= 1;
+    if (this.asking === 0) this.due += now - this.#askedSince;
+  }
+
+  /** How much longer than first said the server may take. */
+  more_ms(now: number): number {
+    return this.asking > 0 ? Math.max(1_000, this.due - now) : this.due - now;
   }
 
   /** Gives the call up: it is not sent any more, or cancelled at its server. */

@@ -1,4 +1,4 @@
-import type { ClientMethod } from '@customhouse/policy-contract/methods';
+import type { ClientMethod, GovernedMethod } from '@customhouse/policy-contract/methods';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { Failure } from './failure.js';
 
@@ -51,9 +51,14 @@ export function paramsFor(method: ClientMethod, target: string, rest: JsonObject
   }
 }
 
-/** Prompts are completed by name, resource templates by their URI template. */
-export function completes(rest: JsonObject): 'prompt' | 'resource' {
-  return memberOf(rest['ref'] as JsonObject) === 'name' ? 'prompt' : 'resource';
+export type TargetKind = 'tool' | 'prompt' | 'resource';
+
+/** What a method is aimed at; of completions the reference says it. */
+export function kindOf(method: GovernedMethod, rest: JsonObject): TargetKind {
+  if (method === 'tools/call') return 'tool';
+  if (method === 'prompts/get') return 'prompt';
+  const { ref } = rest;
+  return method === 'completion/complete' && isJsonObject(ref) && ref['type'] === 'ref/prompt' ? 'prompt' : 'resource';
 }
 
 function memberOf(ref: JsonObject): 'name' | 'uri' {

@@ -209,6 +209,7 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     deadline: distinction.deadline,
     decision: call.decision,
     definition: call.served?.definition ?? null,
+    during: call.during,
     exposed: call.asked.name,
     findings: call.findings as Intent['findings'],
     generation: call.served?.generation ?? 0,

@@ -15,47 +15,45 @@ const decision: Decision = {
   obligations: {},
   policy: { number: 1, digest: 'P' },
 };
-const parsed = (text: string | undefined): JsonObject => JSON.parse(text!) as JsonObject;
+const about = { id: 'C', method: 'tools/call' } as const;
 const completed = (result: JsonObject, findings: Extract<Outcome, { kind: 'completed' }>['findings'] = []): Outcome => ({ kind: 'completed', result, text: '', findings });
 
 describe('the reply to a call', () => {
   it('is what the server answered, unknown fields included, with the receipt beside what the server had in _meta', () => {
     const result = { content: [], future: { kept: 1 }, _meta: { theirs: true, 'customhouse/decision': 'forged' } };
-    expect(parsed(outcomeReply('a', 'C', completed(result), receipt))).toEqual({
-      jsonrpc: '2.0',
-      id: 'a',
+    expect(outcomeReply('C', completed(result), receipt)).toEqual({
       result: { content: [], future: { kept: 1 }, _meta: { theirs: true, 'customhouse/receipt': receipt } },
     });
   });
 
   it('says what the detectors found', () => {
     const finding = { rule: 'credential', severity: 'high', location: 'result/x', message: 'contains a key' } as const;
-    expect(parsed(outcomeReply(1, 'C', completed({ content: [] }, [finding]), receipt))).toMatchObject({ result: { _meta: { 'customhouse/findings': [finding] } } });
+    expect(outcomeReply('C', completed({ content: [] }, [finding]), receipt)).toMatchObject({ result: { _meta: { 'customhouse/findings': [finding] } } });
   });
 
   it("relays a server's error as it came", () => {
     const error = { code: -32602, message: 'bad', data: { x: 1 }, more: true };
-    expect(parsed(outcomeReply(1, 'C', { kind: 'error', error, text: '', findings: [] }, receipt))).toEqual({ jsonrpc: '2.0', id: 1, error });
+    expect(outcomeReply('C', { kind: 'error', error, text: '', findings: [] }, receipt)).toEqual({ error });
   });
 
   it('tells a call that was not sent from one whose outcome nobody knows', () => {
-    expect(parsed(outcomeReply(1, 'C', { kind: 'unsent', rule: 'upstream-unavailable', reason: 'r', message: 'm' }, receipt))).toMatchObject({
+    expect(outcomeReply('C', { kind: 'unsent', rule: 'upstream-unavailable', reason: 'r', message: 'm' }, receipt)).toMatchObject({
       error: { code: -31002, message: 'm', data: { rule: 'upstream-unavailable', call: 'C' } },
     });
-    expect(parsed(outcomeReply(1, 'C', { kind: 'lost', reason: 'timeout', message: 'm' }, receipt))).toMatchObject({
+    expect(outcomeReply('C', { kind: 'lost', reason: 'timeout', message: 'm' }, receipt)).toMatchObject({
       error: { code: -31003, data: { rule: 'outcome-unknown', call: 'C' } },
     });
   });
 
   it('is nothing for who cancelled', () => {
-    expect(outcomeReply(1, 'C', { kind: 'aborted', reason: 'cancelled' }, undefined)).toBeUndefined();
-    expect(outcomeReply(1, 'C', { kind: 'lost', reason: 'cancelled', message: 'm' }, undefined)).toBeUndefined();
+    expect(outcomeReply('C', { kind: 'aborted', reason: 'cancelled' }, undefined)).toBeUndefined();
+    expect(outcomeReply('C', { kind: 'lost', reason: 'cancelled', message: 'm' }, undefined)).toBeUndefined();
   });
 });
 
 describe('the reply to a call that is not made', () => {
   it('is a result that the model can read, with the refusing rules and no others', () => {
-    const { result } = parsed(refusalReply(1, 'C', decision, receipt)) as { result: JsonObject };
+    const { result } = refusalReply(about, decision, receipt) as { result: JsonObject };
     expect(result).toMatchObject({
       isError: true,
       _meta: { 'customhouse/decision': { effect: 'refuse', call: 'C', rules: ['no-delete', 'reading'] }, 'customhouse/receipt': receipt },
@@ -65,21 +63,23 @@ describe('the reply to a call that is not made', () => {
   });
 
   it('says how to go on waiting for a person', () => {
-    const { result } = parsed(pendingReply(1, 'C', { ...decision, effect: 'hold' }, { id: 'A', expires: '2026-11-22T13:00:00.000Z' })) as { result: JsonObject };
+    const { result } = pendingReply(about, { ...decision, effect: 'hold' }, { id: 'A', expires: '2026-11-22T13:00:00.000Z' }) as { result: JsonObject };
     expect(result).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { effect: 'hold', approval: 'A', expires: '2026-11-22T13:00:00.000Z' } } });
     expect(JSON.stringify(result['content'])).toMatch(/Approval pending.*2026-11-22T13:00:00.000Z.*Repeat the identical call/);
   });
 
   it('says who denied it and why', () => {
-    const { result } = parsed(deniedReply(1, 'C', 'A', 'denied', 'denied by bob: not today', receipt)) as { result: JsonObject };
+    const { result } = deniedReply(about, 'A', 'denied', 'denied by bob: not today', receipt) as { result: JsonObject };
     expect(JSON.stringify(result['content'])).toContain('denied by bob: not today');
     expect(result).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { effect: 'refuse', rules: ['denied'], approval: 'A' } } });
   });
 
+  it('is an error where the result of the method has no place for a text', () => {
+    expect(refusalReply({ id: 'C', method: 'prompts/get' }, decision, receipt)).toMatchObject({ error: { data: { rule: 'refused', effect: 'refuse', receipt } } });
+  });
+
   it('names the rule of a failure', () => {
-    expect(parsed(failureReply(1, new Failure('log-unavailable', 'm', { call: 'C' })))).toEqual({
-      jsonrpc: '2.0',
-      id: 1,
+    expect(failureReply(new Failure('log-unavailable', 'm', { call: 'C' }))).toEqual({
       error: { code: -31001, message: 'm', data: { rule: 'log-unavailable', call: 'C' } },
     });
   });

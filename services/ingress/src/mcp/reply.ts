@@ -1,7 +1,10 @@
 import type { EventSink, RecordedEvent } from '@customhouse/event-log/sink';
 import type { Decision } from '@customhouse/policy-contract/decision';
-import { errorText, relayedErrorText, resultText } from '@customhouse/mcp-wire/messages';
-import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
+import type { ErrorRule } from '@customhouse/mcp-wire/errors';
+import { errorObject } from '@customhouse/mcp-wire/messages';
+import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Reply } from './dialect.js';
 import type { Failure } from './failure.js';
 import type { Outcome } from './outcome.js';
 
@@ -14,6 +17,13 @@ export interface Receipt extends JsonObject {
   sequence: number;
 }
 
+/** The call that a reply is about. */
+export interface About {
+  /** ULID. */
+  readonly id: string;
+  readonly method: GovernedMethod;
+}
+
 const receiptKey = 'customhouse/receipt';
 const decisionKey = 'customhouse/decision';
 const findingsKey = 'customhouse/findings';
@@ -22,29 +32,29 @@ export function receiptOf(call: string, recorded: RecordedEvent, sink: EventSink
   return { call, event: recorded.id, instance: sink.instance, epoch: recorded.epoch ?? sink.epoch, sequence: recorded.sequence ?? 0 };
 }
 
-/** The answer to a call that ended, as text. Undefined when there is nobody left to tell: the client cancelled. */
-export function outcomeReply(id: RequestId, call: string, outcome: Outcome, receipt: Receipt | undefined): string | undefined {
+/** The answer to a call that ended. Undefined when there is nobody left to tell: the client cancelled. */
+export function outcomeReply(call: string, outcome: Outcome, receipt: Receipt | undefined): Reply | undefined {
   switch (outcome.kind) {
     case 'completed':
-      return completedReply(id, outcome, receipt);
+      return completedReply(outcome, receipt);
     case 'error':
-      return relayedErrorText(id, outcome.error);
+      return { error: outcome.error };
     case 'unsent':
-      return errorText(id, outcome.rule, outcome.message, { call });
+      return { error: errorObject(outcome.rule, outcome.message, { call }) };
     case 'lost':
-      return outcome.reason === 'cancelled' ? undefined : errorText(id, 'outcome-unknown', outcome.message, { call });
+      return outcome.reason === 'cancelled' ? undefined : { error: errorObject('outcome-unknown', outcome.message, { call }) };
     case 'aborted':
       return undefined;
   }
 }
 
-function completedReply(id: RequestId, outcome: Extract<Outcome, { kind: 'completed' }>, receipt: Receipt | undefined): string {
+function completedReply(outcome: Extract<Outcome, { kind: 'completed' }>, receipt: Receipt | undefined): Reply {
   const { result, findings } = outcome;
   const meta: JsonObject = {};
   if (receipt !== undefined) meta[receiptKey] = receipt;
   if (findings.length > 0) meta[findingsKey] = findings.map((finding) => ({ ...finding }));
   const own = result['_meta'];
-  return resultText(id, JSON.stringify({ ...result, _meta: isJsonObject(own) ? { ...foreignTo(own), ...meta } : meta }));
+  return { result: { ...result, _meta: isJsonObject(own) ? { ...foreignTo(own), ...meta } : meta } };
 }
 
 /** What the server says of itself stays; what only the gateway may say does not. */
@@ -52,33 +62,40 @@ function foreignTo(meta: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(meta).filter(([key]) => !key.startsWith('customhouse/')));
 }
 
-/**
- * A refusal is an ordinary result with `isError`, because that is what the model behind the client gets to read; programs find the
- * decision in `_meta`.
- */
-export function refusalReply(id: RequestId, call: string, decision: Decision, receipt: Receipt | undefined): string {
+/** The answer to a request that the policy refuses. */
+export function refusalReply(call: About, decision: Decision, receipt: Receipt | undefined): Reply {
+  return verdictReply(call, 'refused', refusalText(call.id, decision), decisionMeta(call.id, decision), receipt);
+}
+
+export function refusalText(call: string, decision: Decision): string {
   const reasons = decision.rules.filter((rule) => rule.effect === 'refuse').map((rule) => `${rule.reason} (rule ${rule.id})`);
-  return verdictReply(id, `Refused by policy: ${reasons.join('; ')}. Repeating the call will not change that. Call ${call}.`, decisionMeta(call, decision), receipt);
+  return `Refused by policy: ${reasons.join('; ')}. Repeating the call will not change that. Call ${call}.`;
 }
 
 /** The caller's time for waiting is over, and nobody has decided yet. */
-export function pendingReply(id: RequestId, call: string, decision: Decision, approval: { readonly id: string; readonly expires: string }): string {
+export function pendingReply(call: About, decision: Decision, approval: { readonly id: string; readonly expires: string }): Reply {
   const text = `Approval pending: a person has to approve this call, until ${approval.expires}. It has not been made. Repeat the identical call to go on waiting, or to get its result once it was approved. Approval ${approval.id}.`;
-  return verdictReply(id, text, { ...decisionMeta(call, decision), approval: approval.id, expires: approval.expires }, undefined);
+  return verdictReply(call, 'approval-pending', text, { ...decisionMeta(call.id, decision), approval: approval.id, expires: approval.expires }, undefined);
 }
 
-export function deniedReply(id: RequestId, call: string, approval: string, reason: string, message: string, receipt: Receipt): string {
-  return verdictReply(id, `Not approved: ${message}. The call was not made. Approval ${approval}.`, { call, effect: 'refuse', rules: [reason], approval }, receipt);
+export function deniedReply(call: About, approval: string, reason: string, message: string, receipt: Receipt): Reply {
+  const text = `Not approved: ${message}. The call was not made. Approval ${approval}.`;
+  return verdictReply(call, 'refused', text, { call: call.id, effect: 'refuse', rules: [reason], approval }, receipt);
 }
 
-export function failureReply(id: RequestId, failure: Failure): string {
-  return errorText(id, failure.rule, failure.message, failure.data);
+export function failureReply(failure: Failure): Reply {
+  return { error: errorObject(failure.rule, failure.message, failure.data) };
 }
 
-function verdictReply(id: RequestId, text: string, decision: JsonObject, receipt: Receipt | undefined): string {
+/**
+ * Of a tool it is an ordinary result with `isError`, because that is what the model behind the client gets to read; programs find the
+ * decision in `_meta`. The results of other methods have no place for it, so theirs is an error.
+ */
+function verdictReply({ method }: About, rule: ErrorRule, text: string, decision: JsonObject, receipt: Receipt | undefined): Reply {
+  if (method !== 'tools/call') return { error: errorObject(rule, text, receipt === undefined ? decision : { ...decision, receipt }) };
   const meta: JsonObject = { [decisionKey]: decision };
   if (receipt !== undefined) meta[receiptKey] = receipt;
-  return resultText(id, JSON.stringify({ content: [{ type: 'text', text }], isError: true, _meta: meta }));
+  return { result: { content: [{ type: 'text', text }], isError: true, _meta: meta } };
 }
 
 function decisionMeta(call: string, decision: Decision): JsonObject {

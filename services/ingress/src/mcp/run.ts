@@ -1,9 +1,8 @@
-import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { notificationText } from '@customhouse/mcp-wire/messages';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { DataKey } from '@customhouse/sealing/sealer';
 import type { Call } from './call.js';
-import { dispatch } from './dispatch.js';
+import { linkTo } from './client-link.js';
+import { dispatch, type Dispatched } from './dispatch.js';
 import { inspect } from './inspect.js';
 import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
@@ -12,11 +11,14 @@ import type { Parts } from './parts.js';
 /** Time to look for the end of a call in the log. */
 const search_ms = 5_000;
 
+/** How a call gets to whom it is for. Does not reject, except by a fault of ours. */
+export type Send = (call: Call, parts: Parts) => Promise<Dispatched>;
+
 /** From the recorded intent to the recorded end. Rejects with Failure when the end could not be recorded in time. */
-export async function run(call: Call, key: DataKey, parts: Parts): Promise<[Outcome, RecordedEvent | undefined]> {
+export async function run(call: Call, key: DataKey, parts: Parts, send: Send = toServer): Promise<[Outcome, RecordedEvent | undefined]> {
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
   const sent = performance.now();
-  const outcome = await outcomeOf(call, parts).catch((error: unknown) => fault(call, parts, error));
+  const outcome = await outcomeOf(call, parts, send).catch((error: unknown) => fault(call, parts, error));
   const upstream_ms = Math.round((performance.now() - sent) * 1000) / 1000;
   call.phase = 'ended';
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
@@ -47,13 +49,16 @@ async function hasEnd(call: Call, intent: RecordedEvent, parts: Parts): Promise<
   }
 }
 
-async function outcomeOf(call: Call, parts: Parts): Promise<Outcome> {
+async function outcomeOf(call: Call, parts: Parts, send: Send): Promise<Outcome> {
   // Recording took time; whoever waited may be gone, and a process that was stopped may wake up here much later.
   if (call.cancelled) return { kind: 'aborted', reason: 'cancelled' };
   if (performance.now() >= call.due)
     return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'deadline-passed', message: 'the time for the call was over before it could be sent' };
-  const answered = await dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, progressTo(call, parts));
-  return inspect(answered, parts.inspector);
+  return inspect(await send(call, parts), parts.inspector);
+}
+
+function toServer(call: Call, parts: Parts): Promise<Dispatched> {
+  return dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, linkTo(call, parts));
 }
 
 /** Even a fault of ours leaves the call with one end, and with the truth about whether it was sent. */
@@ -61,17 +66,4 @@ function fault(call: Call, parts: Parts, error: unknown): Outcome {
   parts.logger.error({ error, call: call.id }, 'a call failed by a fault of the gateway');
   if (call.phase === 'sent') return { kind: 'lost', reason: 'gateway-fault', message: 'the gateway failed after the call was sent; its log says why' };
   return { kind: 'unsent', rule: 'internal-error', reason: 'gateway-fault', message: 'the gateway failed before the call was sent; its log says why' };
-}
-
-/** Relays progress of this call under the client's own token. */
-function progressTo(call: Call, parts: Parts): ((message: JsonObject) => void) | undefined {
-  const { exchange } = call;
-  if (exchange === undefined || call.asked.progressToken === undefined) return undefined;
-  return (message) => {
-    const params = message['params'];
-    if (message['method'] !== 'notifications/progress' || !isJsonObject(params)) return;
-    // A message of the server goes to the agent unrecorded: one that the detectors object to is left out.
-    if ('message' in params && parts.inspector.inspectResult({ message: params['message']! }).findings.length > 0) delete params['message'];
-    exchange.notify(notificationText('notifications/progress', params), performance.now());
-  };
 }

@@ -3,11 +3,13 @@ import { sessionHeader } from '@customhouse/mcp-wire/headers';
 import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { errorText, resultText } from '@customhouse/mcp-wire/messages';
 import { negotiate, revisionOf } from '@customhouse/mcp-wire/revisions';
+import { isClientMethod } from '@customhouse/policy-contract/methods';
 import { newUlid } from '@customhouse/sealing/random';
 import { Call } from '../call.js';
 import type { Caller } from '../caller.js';
 import type { Exchange } from '../exchange.js';
 import { Failure, HttpFailure } from '../failure.js';
+import { offerAt } from '../offer.js';
 import type { Parts } from '../parts.js';
 import { failureReply } from '../reply.js';
 import type { Session, Sessions } from '../sessions.js';
@@ -106,12 +108,12 @@ export class LegacyEra {
     }
   }
 
-  /** A pass-through endpoint introduces its server; what it does not govern yet it does not offer. */
+  /** A pass-through endpoint introduces its server. */
   #welcome(session: Session): JsonObject {
     const discovered = session.server === null ? undefined : (this.tools.parts.catalog.discovered(session.server) as JsonObject | undefined);
     const welcome: JsonObject = {
       protocolVersion: session.protocol,
-      capabilities: { tools: { listChanged: true } },
+      capabilities: offerAt(session, this.tools.parts.catalog),
       serverInfo: isJsonObject(discovered?.['serverInfo']) ? discovered['serverInfo'] : { name: 'customhouse', title: 'Customhouse', version: this.tools.version },
     };
     if (typeof discovered?.['instructions'] === 'string') welcome['instructions'] = discovered['instructions'];
@@ -126,14 +128,13 @@ export class LegacyEra {
     const { method } = message;
     try {
       if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy())));
+      if (isClientMethod(method)) {
+        const now = this.tools.now();
+        const call = new Call(newUlid(now), asked(id, method, params), caller, session, address, exchange, now);
+        exchange.watch(call);
+        return void govern(call, parts);
+      }
       switch (method) {
-        case 'tools/call': {
-          const now = this.tools.now();
-          const call = new Call(newUlid(now), asked(id, 'tools/call', params), caller, session, address, exchange, now);
-          exchange.watch(call);
-          void govern(call, parts);
-          return;
-        }
         case 'ping':
           return exchange.answer(resultText(id, '{}'));
         case 'initialize':

@@ -1,0 +1,59 @@
+import { canonicalise } from '@customhouse/kernel/canonical';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import { selectArguments } from '@customhouse/policy-engine/select-arguments';
+import type { DataKey } from '@customhouse/sealing/sealer';
+import { admit, type Question } from '../domain/admit.js';
+import type { Catalog } from '../state/catalog.js';
+import type { Call } from './call.js';
+import { Failure } from './failure.js';
+import { kindOf } from './params.js';
+import type { Parts } from './parts.js';
+import { isQuarantined } from './resolve.js';
+
+/**
+ * Everything between a resolved call and its record: inspects and seals its arguments, and decides. Answers the key that its outcome is
+ * sealed with. Throws, or rejects with, Failure.
+ */
+export function judge(call: Call, parts: Parts): DataKey | Promise<DataKey> {
+  const { recorder } = parts;
+  const policy = parts.policy();
+  call.argumentsText = canonicalText(call.asked.arguments);
+  call.findings = parts.inspector.inspectArguments(call.asked.arguments);
+  call.decision = admit(questionOf(call, parts.catalog, policy), policy);
+  const key = recorder.keyOf(call);
+  return key instanceof Promise ? key.then((made) => sealed(call, made, parts)) : sealed(call, key, parts);
+}
+
+function sealed(call: Call, key: DataKey, { recorder }: Parts): DataKey {
+  call.arguments = recorder.seal(key, call.argumentsText);
+  return key;
+}
+
+/** Everything the decision is made on: what `domain/admit.ts` sees of the call. */
+export function questionOf(call: Call, catalog: Catalog, policy: Policy): Question {
+  return {
+    principal: call.caller.principal,
+    client: call.session.client,
+    address: call.address,
+    session: call.session.id,
+    time: call.time,
+    method: call.method,
+    kind: kindOf(call.method, call.asked.arguments),
+    server: call.server,
+    tool: call.target,
+    labels: call.served?.labels,
+    quarantined: call.served === undefined && isQuarantined(call, catalog),
+    arguments: selectArguments(policy.argumentsNeeded(call.server, call.target, call.method), call.asked.arguments),
+    findings: call.findings,
+  };
+}
+
+/** Numbers that JSON can write and JavaScript cannot hold (1e400) have no canonical form, and must not reach the server as something else. */
+function canonicalText(value: JsonObject): string {
+  try {
+    return canonicalise(value);
+  } catch (error) {
+    throw new Failure('invalid-params', `the arguments cannot be recorded: ${error instanceof Error ? error.message : 'they have no canonical form'}`);
+  }
+}
