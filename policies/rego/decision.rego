@@ -2,7 +2,8 @@
 #
 # The engine gives it, as data, the rules of a version in the form of libs/policy-engine/src/compiled-rules.ts, in the order
 # refuse, hold, allow; as input, the call (contracts/policy/src/input.ts) and `candidates`: the numbers of the rules about this
-# tool, found in an index. Which rules exist therefore costs nothing here; only those that may apply are looked at.
+# method and tool (or prompt, or URI), found in an index. Which rules exist therefore costs nothing here; only those that may apply
+# are looked at.
 package customhouse
 
 # METADATA

@@ -1,16 +1,21 @@
 import { z } from 'zod';
 import { Effect } from './decision.js';
+import { GovernedMethod } from './methods.js';
 import { Approve } from './rules.js';
 
-/** A call, as far as a rule can see it. What is left out is taken from an ordinary caller who belongs to no group. */
+/** A call, as far as a rule can see it. What is left out is taken from an ordinary call of a tool, by a caller who belongs to no group. */
 export const CaseCall = z.strictObject({
   agent: z.string().default('agent').describe('Name of the agent.'),
   person: z.string().default('person').describe('Name of the person on whose behalf it acts.'),
   groups: z.array(z.string()).default([]),
+  method: GovernedMethod.default('tools/call'),
   server: z.string(),
-  tool: z.string(),
+  tool: z.string().describe('What the method is aimed at: a tool, a prompt, a URI.'),
   labels: z.array(z.string()).default([]).describe('Labels of the tool.'),
-  arguments: z.record(z.string(), z.unknown()).default({}).describe('The arguments of the call, whole, as the agent sends them.'),
+  arguments: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('The arguments of the call, whole, as the agent sends them. Of other methods than `tools/call`: the params without the target.'),
   findings: z.array(z.string()).default([]).describe('Names of the detector rules that fired on the arguments.'),
 });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GovernedMethod } from './methods.js';
 
 /** What a decision is made on. Everything in it is recorded, so that the decision can be made again. */
 export const PolicyInput = z.strictObject({
@@ -9,7 +10,7 @@ export const PolicyInput = z.strictObject({
   /** Unix milliseconds. */
   time: z.int(),
   /** The MCP method: `tools/call`, or another governed one (methods.ts). */
-  method: z.string(),
+  method: GovernedMethod,
   server: z.string(),
   /** What the method is aimed at, by the server's own name: a tool, a prompt, a URI. Empty where a server asks outside of any call. */
   tool: z.string(),

@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
+import { RuleMethod } from '@customhouse/policy-contract/methods';
 import type { Rule } from '@customhouse/policy-contract/rules';
 import { someCall, someRules } from '../test/arbitrary.js';
 import { rule, versionOf, wasm } from '../test/parts.js';
@@ -72,7 +73,7 @@ describe('for all rules and calls', () => {
   });
 
   it('an allowing rule never turns a refusal by another rule, or a hold, into an allowance', async () => {
-    const everything = rule({ id: 'everything', effect: 'allow' });
+    const everything = rule({ id: 'everything', effect: 'allow', methods: RuleMethod.options });
     await fc.assert(
       fc.asyncProperty(someRules, calls, async (rules, inputs) => {
         const [one, other] = [await compile(rules), await compile([...rules, everything])];
@@ -105,7 +106,7 @@ describe('for all rules and calls', () => {
       fc.asyncProperty(someRules, calls, async (rules, inputs) => {
         const policy = await compile(rules);
         for (const input of inputs) {
-          const visible = policy.visible(input.principal, input);
+          const visible = policy.visible(input.principal, input, input.method);
           if (policy.decide(input).effect !== 'refuse') expect(visible).toBe(true);
           const about = rules.filter((candidate) => isAbout(candidate, input));
           const always = about.some((candidate) => candidate.effect === 'refuse' && !candidate.when && !candidate.findings);
@@ -121,7 +122,7 @@ describe('for all rules and calls', () => {
       fc.asyncProperty(someRules, calls, async (rules, inputs) => {
         const policy = await compile(rules);
         for (const input of inputs) {
-          const needed = policy.argumentsNeeded(input.server, input.tool);
+          const needed = policy.argumentsNeeded(input.server, input.tool, input.method);
           const few = Object.fromEntries(Object.entries(input.arguments).filter(([pointer]) => needed.includes(pointer)));
           expect(policy.decide({ ...input, arguments: few })).toEqual(policy.decide(input));
         }

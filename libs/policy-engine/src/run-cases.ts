@@ -30,11 +30,11 @@ export function inputOf(call: PolicyCase['call'], policy: Policy): PolicyInput {
     network: { address: '127.0.0.1' },
     session: 'case',
     time: 0,
-    method: 'tools/call',
+    method: call.method,
     server: call.server,
     tool: call.tool,
     labels: call.labels,
-    arguments: selectArguments(policy.argumentsNeeded(call.server, call.tool), call.arguments),
+    arguments: selectArguments(policy.argumentsNeeded(call.server, call.tool, call.method), call.arguments),
     findings: call.findings,
   };
 }

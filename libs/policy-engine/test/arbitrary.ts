@@ -4,6 +4,7 @@ import type { ArgumentCondition, Rule } from '@customhouse/policy-contract/rules
 import { callOf } from './parts.js';
 
 // Small worlds, so that rules and calls meet often.
+const methods = ['tools/call', 'prompts/get', 'resources/subscribe', 'resources/unsubscribe', 'sampling/createMessage'] as const;
 const servers = ['files', 'mail', 'fi'];
 const tools = ['read_file', 'write_file', 'read', 'send/now'];
 const labels = ['read-only', 'destructive', 'idempotent'];
@@ -47,6 +48,7 @@ const body = fc.record({
     fc.tuple(patternOf(servers), patternOf(tools)).map(([server, tool]) => `${server}/${tool}`),
     { minLength: 1, maxLength: 3 },
   ),
+  methods: some(fc.constantFrom(...methods.filter((method) => method !== 'resources/unsubscribe'))),
   labels: some(fc.constantFrom(...labels)),
   without_labels: some(fc.constantFrom(...labels)),
   when: some(condition),
@@ -64,6 +66,8 @@ export const someCall: fc.Arbitrary<PolicyInput> = fc
     agent: fc.constantFrom(...agents, '__proto__'),
     person: fc.constantFrom(...people),
     groups: fc.subarray(groups),
+    // Mostly tools, since most rules are about them.
+    method: fc.oneof({ weight: 2, arbitrary: fc.constant('tools/call' as const) }, { weight: 1, arbitrary: fc.constantFrom(...methods) }),
     server: fc.constantFrom(...servers),
     tool: fc.constantFrom(...tools),
     labels: fc.subarray(labels),

@@ -17,7 +17,8 @@ export function decidedBy(rules: readonly Rule[], input: PolicyInput): { effect:
   };
 }
 
-export function isAbout(rule: Rule, input: Pick<PolicyInput, 'principal' | 'server' | 'tool' | 'labels'>): boolean {
+export function isAbout(rule: Rule, input: Pick<PolicyInput, 'principal' | 'method' | 'server' | 'tool' | 'labels'>): boolean {
+  const method = input.method === 'resources/unsubscribe' ? 'resources/subscribe' : input.method;
   const { agents, people, groups } = rule.who ?? {};
   const tool = rule.tools.some((pattern) => {
     const slash = pattern.indexOf('/');
@@ -25,6 +26,7 @@ export function isAbout(rule: Rule, input: Pick<PolicyInput, 'principal' | 'serv
   });
   return (
     tool &&
+    (rule.methods ?? ['tools/call']).some((one) => one === method) &&
     (!agents || agents.some((pattern) => like(pattern, input.principal.agent))) &&
     (!people || people.some((pattern) => like(pattern, input.principal.person))) &&
     (!groups || groups.some((pattern) => input.principal.groups.some((group) => like(pattern, group)))) &&

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { GovernedMethod } from '@customhouse/policy-contract/methods';
 import { policyRoutes, type PolicyDryRun } from '@customhouse/http-contract/policy';
 import { versionNumber } from '../ids.js';
 import { differences, readCases } from '../policy-cases.js';
@@ -26,9 +27,10 @@ export function addPolicyTrials(policy: Command, runtime: Runtime): void {
     .command('decide')
     .summary('ask what would be decided')
     .description('A dry run: says what a version decides about a call, and why. Nothing is called and nothing is recorded.')
-    .argument('<tool>', 'SERVER/TOOL or SERVER__TOOL')
+    .argument('<tool>', 'SERVER/TOOL or SERVER__TOOL; for other methods SERVER/PROMPT or SERVER/URI')
     .argument('[name=value...]', 'arguments of the call')
     .option('--args <json>', 'all arguments as a JSON object')
+    .addOption(new Option('--method <method>', 'the method of MCP').choices(GovernedMethod.options).default('tools/call'))
     .option('--agent <name>', 'the agent', 'agent')
     .option('--person <name>', 'the person it acts for', 'person')
     .option('--group <name>', 'a group of the person; may be repeated', each, [])
@@ -60,6 +62,7 @@ async function testCases(session: Session, options: { readonly policyVersion?: s
 
 interface DecideOptions {
   readonly args?: string;
+  readonly method: GovernedMethod;
   readonly agent: string;
   readonly person: string;
   readonly group: string[];
@@ -71,7 +74,17 @@ interface DecideOptions {
 async function decideCall(session: Session, options: DecideOptions, tool: string, given: readonly string[]): Promise<void> {
   const [server, name] = splitTool(tool);
   const args = { ...(options.args === undefined ? {} : jsonObject(options.args, '--args')), ...assignments(given, undefined) };
-  const call = { agent: options.agent, person: options.person, groups: options.group, server, tool: name, labels: options.label, arguments: args, findings: options.finding };
+  const call = {
+    method: options.method,
+    agent: options.agent,
+    person: options.person,
+    groups: options.group,
+    server,
+    tool: name,
+    labels: options.label,
+    arguments: args,
+    findings: options.finding,
+  };
   const answer = await session.api('policy').request(policyRoutes.decide, { body: { ...versionOf(options), call } });
   session.terminal.result(answer, () => describe(answer));
 }

@@ -92,8 +92,8 @@ export class PolicyController {
       decision,
       reason: explanation(decision),
       event: recordedAs[decision.effect],
-      arguments_needed: [...policy.argumentsNeeded(input.server, input.tool)],
-      visible: policy.visible(input.principal, input),
+      arguments_needed: [...policy.argumentsNeeded(input.server, input.tool, input.method)],
+      visible: policy.visible(input.principal, input, input.method),
     };
   }
 
