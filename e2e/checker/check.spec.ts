@@ -27,10 +27,11 @@ function goodRun(): { -readonly [K in keyof Witnesses]: Witnesses[K] } {
   sequence = 0;
   return {
     upstream: [{ marker: 'm1', at: 0 }],
-    clients: [{ marker: 'm1', got: 'result', call: 'c1' }],
-    log: [event('call.admitted', { call: 'c1', arguments: 'm1' }), event('call.completed', { call: 'c1' })],
+    clients: [{ marker: 'm1', got: 'result', call: 'c1', content: 'r1' }],
+    log: [event('call.admitted', { call: 'c1', arguments: 'm1' }), event('call.completed', { call: 'c1', result: 'r1' })],
     database: [{ call: 'c1', status: 'completed' }],
     markerOf: (sealed) => sealed as string,
+    contentOf: (sealed) => sealed as string,
   };
 }
 
@@ -57,7 +58,7 @@ describe('the checker', () => {
     const run = goodRun();
     run.log = [
       event('call.held', { call: 'c1', arguments: 'm1' }, { id: 'x', sequence: '0000000000000001' }),
-      event('call.completed', { call: 'c1' }, { sequence: '0000000000000002' }),
+      event('call.completed', { call: 'c1', result: 'r1' }, { sequence: '0000000000000002' }),
     ];
     expect(found(run)).toEqual(['I1']);
   });
@@ -66,6 +67,12 @@ describe('the checker', () => {
     const run = goodRun();
     run.log = [run.log[0]!, event('call.outcome.lost', { call: 'c1' }, { sequence: '0000000000000002' })];
     run.database = [{ call: 'c1', status: 'lost' }];
+    expect(found(run)).toEqual(['I2']);
+  });
+
+  it('finds a result that is another one than the log has (I2)', () => {
+    const run = goodRun();
+    run.clients = [{ ...run.clients[0]!, content: 'r2' }];
     expect(found(run)).toEqual(['I2']);
   });
 
@@ -88,7 +95,7 @@ describe('the checker', () => {
   it('finds an intent that comes after its outcome (I5)', () => {
     const run = goodRun();
     run.log = [
-      event('call.completed', { call: 'c1' }, { sequence: '0000000000000001' }),
+      event('call.completed', { call: 'c1', result: 'r1' }, { sequence: '0000000000000001' }),
       event('call.admitted', { call: 'c1', arguments: 'm1' }, { sequence: '0000000000000002' }),
     ];
     expect(found(run)).toContain('I5');
@@ -109,7 +116,7 @@ describe('the checker', () => {
 
   it('finds a gap in a chain that nothing explains (I7)', () => {
     const run = goodRun();
-    run.log = [run.log[0]!, event('call.completed', { call: 'c1' }, { sequence: '0000000000000005' })];
+    run.log = [run.log[0]!, event('call.completed', { call: 'c1', result: 'r1' }, { sequence: '0000000000000005' })];
     expect(found(run)).toEqual(['I7']);
   });
 

@@ -6,13 +6,18 @@
 export interface Witnesses {
   /** Every call that reached the upstream, by the marker that its arguments carried. */
   readonly upstream: readonly { readonly marker: string; readonly at: number }[];
-  /** What each client call came to: the marker it sent, and `result` with the call id of its receipt, `refused`, or `unknown` (a time-out or a broken connection). */
-  readonly clients: readonly { readonly marker: string; readonly got: 'result' | 'refused' | 'unknown'; readonly call?: string }[];
+  /**
+   * What each client call came to: the marker it sent, and `result` with the call id of its receipt and the digest of the content
+   * that it got, `refused`, or `unknown` (a time-out or a broken connection).
+   */
+  readonly clients: readonly { readonly marker: string; readonly got: 'result' | 'refused' | 'unknown'; readonly call?: string; readonly content?: string }[];
   readonly log: readonly { readonly topic: string; readonly partition: number; readonly offset: number; readonly key: string; readonly value: string | null }[];
   /** Rows of the audit: one for each call. */
   readonly database: readonly { readonly call: string; readonly status: string }[];
   /** Opens the arguments of an intent and finds the marker in them. */
   readonly markerOf: (sealedArguments: unknown) => string | undefined;
+  /** Opens a recorded result and digests its content as the clients did. */
+  readonly contentOf: (sealedResult: unknown) => string | undefined;
 }
 
 export interface Violation {
@@ -134,18 +139,19 @@ function checkUpstream(witnesses: Witnesses, calls: Calls, report: Report): void
   }
 }
 
-/** I2: a reply that a client got is in the log as completed, for this very call. */
+/** I2: a reply that a client got is in the log as completed, for this very call, with this very content. */
 function checkClients(witnesses: Witnesses, calls: Calls, report: Report): void {
   const saw = new Set(witnesses.upstream.map((row) => row.marker));
   for (const client of witnesses.clients) {
     if (client.got === 'refused' && saw.has(client.marker)) report('I1', `${client.marker} was refused to its client and still reached the upstream`);
     if (client.got !== 'result') continue;
     const events = client.call === undefined ? undefined : calls.get(client.call);
+    const completed = events?.find((event) => event.type === 'call.completed');
     if (!events) report('I2', `the client of ${client.marker} got a result for call ${client.call}, which is not in the log`);
-    else if (!events.some((event) => event.type === 'call.completed'))
-      report('I2', `call ${client.call} was answered and is recorded as ${events.map((event) => event.type).join(', ')}`);
+    else if (!completed) report('I2', `call ${client.call} was answered and is recorded as ${events.map((event) => event.type).join(', ')}`);
     else if (witnesses.markerOf(events[0]!.data['arguments']) !== client.marker)
       report('I2', `the receipt of ${client.marker} names call ${client.call}, whose arguments are others`);
+    else if (witnesses.contentOf(completed.data['result']) !== client.content) report('I2', `the client of ${client.marker} got another result than call ${client.call} records`);
   }
 }
 

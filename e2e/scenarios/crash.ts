@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { check, type Witnesses } from '../checker/check.js';
 import { open } from '../checker/open.js';
@@ -32,7 +33,7 @@ class Caller {
       try {
         const result = await Promise.race([this.world.call('truth__note', { text: entry.marker }), late(8000)]);
         const receipt = (result as ToolResult)._meta?.['customhouse/receipt'] as { call: string } | undefined;
-        if (!result.isError && receipt) Object.assign(entry, { got: 'result', call: receipt.call });
+        if (!result.isError && receipt) Object.assign(entry, { got: 'result', call: receipt.call, content: digestOf(result.content) });
       } catch (error) {
         // A refusal of ours says that nothing was sent; everything else leaves it open.
         if (/log-unavailable/.test(String(error))) entry.got = 'refused';
@@ -40,6 +41,13 @@ class Caller {
       }
     }
   }
+}
+
+/** Of what a server answered; the order of members is not part of it. */
+function digestOf(content: unknown): string {
+  const inOrder = (_: string, value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+  return createHash('sha256').update(JSON.stringify(content, inOrder)).digest('hex');
 }
 
 function late(timeout_ms: number): Promise<never> {
@@ -55,12 +63,17 @@ async function verify(w: World, history: History): Promise<void> {
     const text = opener(sealed);
     return text === '' ? undefined : markerIn(JSON.parse(text) as Record<string, unknown>);
   };
+  const contentOf = (sealed: unknown): string | undefined => {
+    const text = opener(sealed);
+    return text === '' ? undefined : digestOf((JSON.parse(text) as ToolResult).content);
+  };
   const witnesses = async (): Promise<Witnesses> => ({
     upstream: w.truth.seen.map((seen) => ({ marker: markerIn(seen.arguments), at: seen.at })),
     clients: history,
     log: await w.gateway.rawLog(),
     database: (await w.gateway.sql('select call, status from audit.calls')) as { call: string; status: string }[],
     markerOf,
+    contentOf,
   });
   let violations = check(await witnesses());
   await w
@@ -74,6 +87,28 @@ async function verify(w: World, history: History): Promise<void> {
     )
     .catch(() => undefined);
   expect(violations).toEqual([]);
+}
+
+interface Rebuild {
+  readonly state: string;
+  readonly equal: boolean | null;
+  readonly calls: number;
+  readonly problem: string | null;
+}
+
+/** I6, the other half: the rows made anew from the log are the same, byte for byte, as those that grew with it. */
+async function rebuild(w: World): Promise<void> {
+  await w.must('audit', 'POST', '/v1/projections/calls/rebuild', { source: 'log' });
+  const ended = await w.eventually(
+    'the rebuild has ended',
+    async () => {
+      const status = await w.must<{ rebuild: Rebuild | null }>('audit', 'GET', '/v1/projections/calls');
+      return status.rebuild?.state === 'running' ? undefined : (status.rebuild ?? undefined);
+    },
+    90_000,
+  );
+  expect(ended).toMatchObject({ state: 'swapped', equal: true, problem: null });
+  expect(ended.calls).toBeGreaterThan(0);
 }
 
 export function crashes(world: () => World): void {
@@ -91,6 +126,7 @@ export function crashes(world: () => World): void {
       }
       expect(history.filter((entry) => entry.got === 'result').length).toBeGreaterThan(0);
       await verify(w, history);
+      await rebuild(w);
     }, 300_000);
 
     it('[crash-one-terminal] of the ingress while the upstream works, the call ends as lost and the audit says so', async () => {
