@@ -3,9 +3,18 @@ import { UpstreamFailed, type JsonRpcError, type UpstreamAnswer, type UpstreamFa
 
 export interface ExchangeOptions {
   readonly timeout_ms: number;
+  /** Asked when that time is over: how much longer to wait. */
+  readonly more_ms?: () => number;
   readonly max_bytes: number;
   readonly signal?: AbortSignal;
+  /** The caller's (HTTP). What the transport and the era say goes before them. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The era's (HTTP), in lower case. */
+  readonly eraHeaders?: Readonly<Record<string, string>>;
+  /** The answer may name a session (HTTP). */
+  readonly opensSession?: boolean;
+  /** A stream that stays open: `max_bytes` bounds each message, and it takes no connection from calls. */
+  readonly standing?: boolean;
   readonly onMessage?: (message: JsonObject) => void;
   /** The caller stopped waiting after something was sent: the era decides how the server hears of it. */
   readonly onAbandoned?: (id: RequestId, reason: string) => void;
@@ -22,7 +31,7 @@ export class Exchange {
   /** Becomes `maybe` just before the first byte is handed to the connection, never earlier. */
   sent: 'no' | 'maybe' = 'no';
   settled = false;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
 
   constructor(
     readonly id: RequestId,
@@ -47,8 +56,15 @@ export class Exchange {
     else this.fail('malformed', 'the server answered with neither a result object nor an error object');
   }
 
-  fail(reason: UpstreamFailureReason, message: string, cause?: unknown): void {
-    this.#settle()?.reject(new UpstreamFailed(reason, this.sent, message, cause === undefined ? undefined : { cause }));
+  /** The time is over, unless the caller gives more. */
+  expire(): void {
+    const more = this.options.more_ms?.() ?? 0;
+    if (more > 0) this.#timer = setTimeout(onTimeout, Math.min(more, longestTimer_ms), this);
+    else this.abandon('timeout', `no answer within ${this.options.timeout_ms} ms`);
+  }
+
+  fail(reason: UpstreamFailureReason, message: string, more?: { readonly cause?: unknown; readonly status?: number }): void {
+    this.#settle()?.reject(new UpstreamFailed(reason, this.sent, message, more));
   }
 
   abandon(reason: 'timeout' | 'cancelled', message: string): void {
@@ -87,7 +103,7 @@ export function cancelledBefore(): UpstreamFailed {
 }
 
 function onTimeout(exchange: Exchange): void {
-  exchange.abandon('timeout', `no answer within ${exchange.options.timeout_ms} ms`);
+  exchange.expire();
 }
 
 function isJsonRpcError(value: unknown): value is JsonRpcError {

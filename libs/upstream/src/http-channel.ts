@@ -29,6 +29,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'host',
   'keep-alive',
   'last-event-id',
+  'mcp-method',
+  'mcp-name',
   'mcp-protocol-version',
   'mcp-session-id',
   'te',
@@ -39,6 +41,7 @@ const ownHeaders: ReadonlySet<string> = new Set([
 
 /** Streamable HTTP: each message is a POST, answered with JSON or with a stream of events. */
 export class HttpChannel implements Channel, HttpSession {
+  readonly streamPerRequest = true;
   receive: Channel['receive'] = () => undefined;
   readonly closed: Promise<string>;
   readonly #calls: Pool;
@@ -101,8 +104,6 @@ export class HttpChannel implements Channel, HttpSession {
   }
 
   onSessionId(id: string): void {
-    // Only the answer to `initialize` sets it; a changed one later is not ours to follow.
-    if (this.#sessionId !== undefined || this.#protocol !== undefined) return;
     if (!/^[\x21-\x7e]{1,4096}$/.test(id)) return;
     this.#sessionId = id;
     this.#headers = this.#postHeaders();
@@ -130,9 +131,16 @@ export class HttpChannel implements Channel, HttpSession {
       exchange.session = this;
       exchange.live = this.#live;
       this.#live.add(exchange);
-      const headers = options.headers ? [...this.#headers, ...permitted(options.headers)] : this.#headers;
-      this.#calls.dispatch({ method: 'POST', path: this.#path, headers, body: text }, exchange);
+      const pool = options.standing ? this.options.client.streams(this.options.url.origin) : this.#calls;
+      pool.dispatch({ method: 'POST', path: this.#path, headers: this.#headersOf(options), body: text }, exchange);
     });
+  }
+
+  #headersOf({ headers, eraHeaders }: ExchangeOptions): string[] {
+    if (headers === undefined && eraHeaders === undefined) return this.#headers;
+    const own = Object.entries(eraHeaders ?? {}).flat();
+    const callers = permitted(headers ?? {}, (name) => eraHeaders !== undefined && Object.hasOwn(eraHeaders, name));
+    return [...this.#headers, ...own, ...callers];
   }
 
   #get(handler: Dispatcher.DispatchHandler, lastEventId: string | undefined): void {
@@ -163,6 +171,10 @@ export class HttpChannel implements Channel, HttpSession {
   }
 }
 
-function permitted(headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers).flatMap(([name, value]) => (ownHeaders.has(name.toLowerCase()) ? [] : [name.toLowerCase(), value]));
+/** Headers that the configuration or a caller may say. */
+export function permitted(headers: Readonly<Record<string, string>>, taken: (name: string) => boolean = () => false): string[] {
+  return Object.entries(headers).flatMap(([mixed, value]) => {
+    const name = mixed.toLowerCase();
+    return ownHeaders.has(name) || taken(name) ? [] : [name, value];
+  });
 }

@@ -57,7 +57,7 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
       return;
     }
     const session = headers['mcp-session-id'];
-    if (typeof session === 'string') this.session.onSessionId(session);
+    if (typeof session === 'string' && this.options.opensSession) this.session.onSessionId(session);
     const type = headers['content-type'];
     if (typeof type === 'string' && type.startsWith('text/event-stream')) {
       this.#mode = 'sse';
@@ -79,9 +79,12 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
       if (this.#bytes > drain.bytes) controller.abort(new Error('no longer wanted'));
       return;
     }
-    if (this.#bytes > this.options.max_bytes) return this.cut('too-large', `the answer is larger than ${this.options.max_bytes} bytes`);
-    if (this.#mode === 'sse') this.#parser!.feed(chunk);
-    else if (this.#mode === 'json' || this.#bytes <= statusBodyBytes) this.#chunks.push(chunk);
+    const standing = this.options.standing && this.#mode === 'sse';
+    if (!standing && this.#bytes > this.options.max_bytes) return this.cut('too-large', `the answer is larger than ${this.options.max_bytes} bytes`);
+    if (this.#mode === 'sse') {
+      this.#parser!.feed(chunk);
+      if (standing && this.#parser!.pending > this.options.max_bytes) this.cut('too-large', `a message is larger than ${this.options.max_bytes} bytes`);
+    } else if (this.#mode === 'json' || this.#bytes <= statusBodyBytes) this.#chunks.push(chunk);
   }
 
   onResponseEnd(): void {
@@ -96,9 +99,9 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
     clearTimeout(this.#drain);
     if (this.settled) return;
     if (this.#parser) return this.#onStreamEnd(`the connection was lost before the answer: ${error.message}`, error);
-    if (this.sent === 'maybe') return this.fail('closed', `the connection was lost before the answer: ${error.message}`, error);
-    if (error instanceof AddressRefused) this.fail('address-refused', error.message, error);
-    else this.fail('unreachable', `the server could not be reached: ${describe(error)}`, error);
+    if (this.sent === 'maybe') return this.fail('closed', `the connection was lost before the answer: ${error.message}`, { cause: error });
+    if (error instanceof AddressRefused) this.fail('address-refused', error.message, { cause: error });
+    else this.fail('unreachable', `the server could not be reached: ${describe(error)}`, { cause: error });
   }
 
   protected override release(): void {
@@ -136,7 +139,8 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
 
   #onStreamEnd(message: string, cause?: Error): void {
     const last = this.#parser?.lastEventId;
-    if (last === undefined || last === '') return this.fail('closed', message, cause);
+    // The modern era has no resumption: a stream that broke is a call without an answer.
+    if (last === undefined || last === '' || this.options.eraHeaders !== undefined) return this.fail('closed', message, cause && { cause });
     const delay = Math.min(resumeDelay.max_ms, Math.max(resumeDelay.min_ms, this.#parser?.retry_ms ?? resumeDelay.default_ms));
     this.#resumed = true;
     setTimeout(() => {
@@ -147,14 +151,14 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
   #onStatus(): void {
     if (this.#resumed) return this.fail('closed', `the stream ended before the answer and could not be continued (HTTP ${this.#status})`);
     const body = parse(Buffer.concat(this.#chunks).toString('utf8'));
-    const own = isJsonObject(body) && body['id'] === this.id && 'error' in body;
+    const own = isJsonObject(body) && 'error' in body && (body['id'] === this.id || (body['id'] === null && isRefusal(body['error'])));
     if (own) return this.answer(body);
     if (refusedBeforeActing.has(this.#status)) this.sent = 'no';
     if (this.session.named && namesLostSession(this.#status, body)) {
-      this.fail('session-lost', `the server no longer knows the session (HTTP ${this.#status})`);
+      this.fail('session-lost', `the server no longer knows the session (HTTP ${this.#status})`, { status: this.#status });
       return this.session.onSessionLost();
     }
-    this.fail('http-status', `the server answered with HTTP ${this.#status}${errorText(body)}`);
+    this.fail('http-status', `the server answered with HTTP ${this.#status}${errorText(body)}`, { status: this.#status });
   }
 
   #startDrain(): void {
@@ -167,6 +171,11 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
 /** 404 by the specification; servers made from the SDK's examples say 400 and name the session in the message. */
 function namesLostSession(status: number, body: unknown): boolean {
   return status === 404 || (status === 400 && /\bsession\b/i.test(errorText(body)));
+}
+
+/** Errors of the modern era about the request as a whole, for which a server need not have read its id. */
+function isRefusal(error: unknown): boolean {
+  return isJsonObject(error) && (error['code'] === -32020 || error['code'] === -32021 || error['code'] === -32022);
 }
 
 function parse(text: string): unknown {

@@ -2,12 +2,13 @@ import { isJsonObject, isRequestId, type JsonObject, type RequestId } from '@cus
 import type { Channel } from './channel.js';
 import type { ExchangeOptions } from './exchange.js';
 import type { UpstreamLogger } from './logger.js';
+import { ProgressTokens } from './progress-tokens.js';
 import { UpstreamFailed, type CallOptions, type Upstream, type UpstreamAnswer } from './upstream.js';
 
 /** The newest revision of the era that begins with `initialize`. */
 export const legacyProtocol = '2025-11-25';
 
-export interface LegacyHandshake {
+export interface Handshake {
   readonly clientInfo: { readonly name: string; readonly version: string };
   /** What requests of the server the client answers: `{}` for none. */
   readonly capabilities: JsonObject;
@@ -18,12 +19,12 @@ export interface LegacyHandshake {
 }
 
 /** Runs `initialize` and `notifications/initialized` over a channel. Rejects with UpstreamFailed; the channel is the caller's to close. */
-export async function openLegacy(channel: Channel, handshake: LegacyHandshake): Promise<Upstream> {
+export async function openLegacy(channel: Channel, handshake: Handshake): Promise<Upstream> {
   const upstream = new LegacyUpstream(channel, handshake.logger);
   const params = { protocolVersion: legacyProtocol, capabilities: handshake.capabilities, clientInfo: { ...handshake.clientInfo } };
   const text = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
   // `initialize` is the one request that must not be cancelled, so nothing is said when it times out.
-  const answer = await channel.exchange(0, text, { timeout_ms: handshake.timeout_ms, max_bytes: handshake.max_bytes, signal: handshake.signal });
+  const answer = await channel.exchange(0, text, { timeout_ms: handshake.timeout_ms, max_bytes: handshake.max_bytes, signal: handshake.signal, opensSession: true });
   if ('error' in answer) throw new UpstreamFailed('unsupported-protocol', 'no', `the server refused initialize: ${answer.error.code} ${answer.error.message.slice(0, 300)}`);
   upstream.initialized = answer.result;
   upstream.protocol = negotiated(answer.result);
@@ -43,11 +44,6 @@ function negotiated(result: JsonObject): string {
   );
 }
 
-interface Progress {
-  readonly token: RequestId;
-  readonly onMessage: ((message: JsonObject) => void) | undefined;
-}
-
 /** The legacy era over any channel: ids, progress tokens and cancellation of this hop. */
 class LegacyUpstream implements Upstream {
   readonly era = 'legacy';
@@ -55,8 +51,7 @@ class LegacyUpstream implements Upstream {
   protocol = '';
   #id = 0;
   #listener: ((message: JsonObject) => void) | undefined;
-  /** By our own token, which is the id of the request. */
-  readonly #progress = new Map<RequestId, Progress>();
+  readonly #progress = new ProgressTokens();
 
   constructor(
     private readonly channel: Channel,
@@ -73,6 +68,7 @@ class LegacyUpstream implements Upstream {
     const id = (this.#id += 1);
     const exchange: ExchangeOptions = {
       timeout_ms: options.timeout_ms,
+      more_ms: options.more_ms,
       max_bytes: options.max_bytes,
       signal: options.signal,
       headers: options.headers,
@@ -82,10 +78,9 @@ class LegacyUpstream implements Upstream {
     const meta = request.params?.['_meta'];
     const token = isJsonObject(meta) ? meta['progressToken'] : undefined;
     if (token === undefined) return this.channel.exchange(id, JSON.stringify({ jsonrpc: '2.0', id, method: request.method, params: request.params }), exchange);
-    if (isRequestId(token)) this.#progress.set(id, { token, onMessage: options.onMessage });
-    const params = { ...request.params, _meta: { ...(meta as JsonObject), progressToken: id } };
+    const params = { ...request.params, _meta: { ...(meta as JsonObject), progressToken: this.#progress.begin(id, token, options.onMessage) } };
     const text = JSON.stringify({ jsonrpc: '2.0', id, method: request.method, params });
-    return this.channel.exchange(id, text, exchange).finally(() => this.#progress.delete(id));
+    return this.channel.exchange(id, text, exchange).finally(() => this.#progress.end(id));
   }
 
   notify(notification: { readonly method: string; readonly params?: JsonObject }): Promise<void> {
@@ -118,12 +113,7 @@ class LegacyUpstream implements Upstream {
   }
 
   #onProgress(message: JsonObject): void {
-    const params = message['params'];
-    const ours = isJsonObject(params) ? params['progressToken'] : undefined;
-    const progress = isRequestId(ours) ? this.#progress.get(ours) : undefined;
-    if (!progress) return this.logger.debug({}, 'an upstream sent progress of a request that is not in flight; it is left out');
-    const listener = progress.onMessage ?? this.#listener;
-    listener?.({ ...message, params: { ...(params as JsonObject), progressToken: progress.token } });
+    if (!this.#progress.deliver(message, this.#listener)) this.logger.debug({}, 'an upstream sent progress of a request that is not in flight; it is left out');
   }
 
   #tell(sending: Promise<void>, what: string): void {

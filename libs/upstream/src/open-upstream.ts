@@ -3,10 +3,12 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { AddressRefused } from './address-guard.js';
 import type { Channel } from './channel.js';
 import { startChild } from './child-process.js';
-import { HttpChannel } from './http-channel.js';
+import type { EraMemory } from './era-memory.js';
+import { negotiate } from './era-negotiation.js';
+import { HttpChannel, type HttpChannelOptions } from './http-channel.js';
 import type { HttpClient } from './http-client.js';
-import { openLegacy } from './legacy-upstream.js';
 import { silentLogger, type UpstreamLogger } from './logger.js';
+import { openSse } from './sse-channel.js';
 import { StdioChannel } from './stdio-channel.js';
 import { UpstreamFailed, type Upstream } from './upstream.js';
 
@@ -21,6 +23,10 @@ export interface UpstreamOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Start of the process, connection and handshake together. Default 15,000. */
   readonly open_timeout_ms?: number;
+  /** Of that, for the question whether the server speaks the modern era. Default a third, at most 5,000. */
+  readonly probe_timeout_ms?: number;
+  /** Remembers what servers speak, for the next connection. Default: each is asked every time. */
+  readonly eras?: EraMemory;
   /** One message of the server that is not bounded by a call. Default 16 MiB. */
   readonly max_message_bytes?: number;
   /** A notification or an answer, until the server has taken it. Default 5,000. */
@@ -33,35 +39,43 @@ export interface UpstreamOptions {
   readonly logger?: UpstreamLogger;
 }
 
-/** Connects to a server and shakes hands. Rejects with UpstreamFailed, and nothing is left running then. */
+/** Connects to a server and shakes hands, in whichever era it speaks. Rejects with UpstreamFailed, and nothing is left running then. */
 export async function openUpstream(transport: Transport, options: UpstreamOptions): Promise<Upstream> {
-  const channel = transport.kind === 'http' ? openHttp(transport.url, options) : await openStdio(transport, options);
-  try {
-    return await openLegacy(channel, {
-      clientInfo: options.clientInfo,
-      capabilities: options.capabilities ?? {},
-      timeout_ms: options.open_timeout_ms ?? 15_000,
-      max_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
-      signal: options.signal,
-      logger: options.logger ?? silentLogger,
-    });
-  } catch (error) {
-    await channel.close();
-    throw error;
-  }
+  const patience_ms = options.open_timeout_ms ?? 15_000;
+  const due = performance.now() + patience_ms;
+  const url = transport.kind === 'http' ? checkedUrl(transport.url, options.http) : undefined;
+  const { upstream, opening } = await negotiate({
+    kind: transport.kind,
+    clientInfo: options.clientInfo,
+    capabilities: options.capabilities ?? {},
+    max_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
+    signal: options.signal,
+    logger: options.logger ?? silentLogger,
+    due,
+    probe_ms: options.probe_timeout_ms ?? Math.min(5_000, patience_ms / 3),
+    known: options.eras?.of(transport),
+    connect: () => (transport.kind === 'http' ? Promise.resolve(new HttpChannel(httpOptions(url!, options))) : openStdio(transport, options)),
+    connectSse: () => openSse({ ...httpOptions(url!, options), open_timeout_ms: Math.max(1, due - performance.now()), signal: options.signal }),
+  });
+  options.eras?.remember(transport, opening);
+  return upstream;
 }
 
-function openHttp(text: string, options: UpstreamOptions): Channel {
+function checkedUrl(text: string, http: HttpClient): URL {
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
     throw new UpstreamFailed('unreachable', 'no', `the URL of ${url.host} carries a user name or password; credentials do not belong into URLs`);
   try {
-    options.http.guard.checkUrl(url);
+    http.guard.checkUrl(url);
   } catch (error) {
     if (error instanceof AddressRefused) throw new UpstreamFailed('address-refused', 'no', error.message, { cause: error });
     throw error;
   }
-  return new HttpChannel({
+  return url;
+}
+
+function httpOptions(url: URL, options: UpstreamOptions): HttpChannelOptions {
+  return {
     url,
     client: options.http,
     logger: options.logger ?? silentLogger,
@@ -69,7 +83,7 @@ function openHttp(text: string, options: UpstreamOptions): Channel {
     max_message_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
     send_timeout_ms: options.send_timeout_ms ?? 5_000,
     close_timeout_ms: options.close_timeout_ms ?? 4_000,
-  });
+  };
 }
 
 async function openStdio(transport: Transport & { kind: 'stdio' }, options: UpstreamOptions): Promise<Channel> {

@@ -11,11 +11,13 @@ export class SseParser {
   #rest = '';
   #data: string | undefined;
   #id: string | undefined;
+  #name = '';
   #started = false;
   /** The last piece ended with CR: an LF at the start of the next one belongs to it. */
   #skipLf = false;
 
-  constructor(private readonly onEvent: (data: string) => void) {}
+  /** `name` is `message` where the event has none of its own. */
+  constructor(private readonly onEvent: (data: string, name: string) => void) {}
 
   /** Characters that are held until their line or event is complete. */
   get pending(): number {
@@ -45,6 +47,7 @@ export class SseParser {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1);
     if (field === 'data') this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    else if (field === 'event') this.#name = value;
     else if (field === 'id' && !value.includes('\0')) this.#id = value;
     else if (field === 'retry' && /^\d{1,9}$/.test(value)) this.retry_ms = Number(value);
   }
@@ -53,7 +56,9 @@ export class SseParser {
     // An id counts once its event is complete: an event that was cut off is asked for again.
     if (this.#id !== undefined) this.lastEventId = this.#id;
     const data = this.#data;
+    const name = this.#name === '' ? 'message' : this.#name;
     this.#data = undefined;
-    if (data !== undefined && data !== '') this.onEvent(data);
+    this.#name = '';
+    if (data !== undefined && data !== '') this.onEvent(data, name);
   }
 }

@@ -20,6 +20,7 @@ const stderrBudget = { line_bytes: 2_000, lines_per_minute: 120 };
 
 /** One JSON text a line over the standard streams of a child process. */
 export class StdioChannel implements Channel {
+  readonly streamPerRequest = false;
   receive: Channel['receive'] = () => undefined;
   readonly closed: Promise<string>;
   readonly #waiting = new Map<RequestId, StdioExchange>();

@@ -52,6 +52,8 @@ export type Era = 'legacy' | 'modern';
 
 export interface CallOptions {
   readonly timeout_ms: number;
+  /** Asked when that time is over: how much longer to wait, for example while the server waits for a person itself. Default 0. */
+  readonly more_ms?: () => number;
   readonly signal?: AbortSignal;
   /**
    * Notifications and requests of the server that came on this call's own stream, and progress of this call with the caller's own

@@ -29,6 +29,10 @@ export function answerHandshake(
   protocolVersion: string = '2025-11-25',
   headers: Record<string, string> = { 'mcp-session-id': 'session-1' },
 ): boolean {
+  if (message['method'] === 'server/discover') {
+    answerJson(response, { jsonrpc: '2.0', id: message['id'], error: { code: -32601, message: 'Method not found' } });
+    return true;
+  }
   if (message['method'] === 'initialize') {
     answerJson(
       response,
@@ -53,7 +57,8 @@ export async function startStandIn(onRequest: Behaviour, onGet?: (request: Incom
     request.on('data', (chunk: string) => (text += chunk));
     request.on('end', () => {
       const message = text === '' ? undefined : (JSON.parse(text) as JsonObject);
-      received.push({ method: request.method!, headers: request.headers, message });
+      // A server of the legacy era is asked for the modern one first. That is tested where it matters.
+      if (message?.['method'] !== 'server/discover') received.push({ method: request.method!, headers: request.headers, message });
       if (request.method === 'GET' && onGet) return onGet(request, response);
       if (!message) return void response.writeHead(request.method === 'GET' ? 405 : 200).end();
       if (!answerHandshake(message, response)) onRequest(message, response, request);

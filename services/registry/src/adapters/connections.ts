@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { LOGGER } from '@customhouse/nest/tokens';
+import { EraMemory } from '@customhouse/upstream/era-memory';
 import { HttpClient } from '@customhouse/upstream/http-client';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import type { Upstream } from '@customhouse/upstream/upstream';
@@ -12,10 +13,13 @@ interface Connection {
   readonly upstream: Upstream;
 }
 
-/** One standing connection to each server that was reached, so that it can say when its tools change. */
+const listChanged: ReadonlySet<string> = new Set(['tools', 'prompts', 'resources'].map((list) => `notifications/${list}/list_changed`));
+
+/** One standing connection to each server that was reached, so that it can say when its lists change. */
 @Injectable()
 export class Connections implements OnModuleDestroy {
   private readonly http: HttpClient;
+  private readonly eras = new EraMemory();
   private readonly open = new Map<string, Connection>();
 
   constructor(
@@ -34,6 +38,7 @@ export class Connections implements OnModuleDestroy {
     const upstream = await openUpstream(transport, {
       clientInfo: { name: 'customhouse-registry', version: '0.1.0' },
       http: this.http,
+      eras: this.eras,
       open_timeout_ms: this.settings.connectTimeout_ms,
       max_message_bytes: this.settings.pageBytes,
       signal,
@@ -42,7 +47,7 @@ export class Connections implements OnModuleDestroy {
     const connection = { generation, upstream };
     this.open.set(name, connection);
     upstream.onMessage((message) => {
-      if (message['method'] === 'notifications/tools/list_changed') onChanged();
+      if (listChanged.has(String(message['method']))) onChanged();
     });
     void upstream.closed.then(() => {
       if (this.open.get(name) === connection) this.open.delete(name);
