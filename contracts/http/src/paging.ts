@@ -5,7 +5,7 @@ export const pageQuery = {
   /** Items in the answer. */
   limit: z.coerce.number('not a number').int('not a whole number').min(1).max(500).default(50),
   /** `next` of the page before. Opaque; a cursor of another query is refused. */
-  cursor: z.string().max(500).optional(),
+  cursor: z.string().max(4000).optional(),
 };
 
 /** One page. `next` is null on the last one. */

@@ -1,5 +1,18 @@
 import { Timestamp } from '@customhouse/events/envelope';
-import { ApiKey, Role, Server, ServerName, ToolDefinition, ToolLabel, Transport } from '@customhouse/events/registry/events';
+import {
+  ApiKey,
+  ListKind,
+  PromptDefinition,
+  ResourceDefinition,
+  Role,
+  Server,
+  ServerName,
+  TemplateDefinition,
+  ToolDefinition,
+  ToolLabel,
+  Toolset,
+  Transport,
+} from '@customhouse/events/registry/events';
 import { z } from 'zod';
 import { pageOf, pageQuery } from './paging.js';
 import { conflict, defineProblem, notFound } from './problem.js';
@@ -31,6 +44,14 @@ export const ServerView = Server.extend({
   /** Tools that it offers; those that are served, and those that wait for somebody to accept them. */
   served: z.int().nonnegative(),
   quarantined: z.int().nonnegative(),
+  /** Prompts that are served, and those that wait for somebody to accept them. */
+  prompts: z.int().nonnegative(),
+  quarantined_prompts: z.int().nonnegative(),
+  /** Resources and templates of resources that it lists. Nobody has to accept them. */
+  resources: z.int().nonnegative(),
+  templates: z.int().nonnegative(),
+  /** Lists that could not be had or believed when it was last reached, and why, in words. What they had before is still served. */
+  lost: z.partialRecord(ListKind, z.string()),
   /** When discovery last ended. */
   looked: Timestamp.nullable(),
 });
@@ -51,12 +72,39 @@ export const ToolView = z.strictObject({
 });
 export type ToolView = z.infer<typeof ToolView>;
 
+/** A prompt as its server offers it now. */
+export const PromptView = z.strictObject({
+  server: ServerName,
+  prompt: z.string(),
+  status: z.enum(['served', 'quarantined']),
+  /** Of the definition that is offered. */
+  digest: z.string(),
+  /** Of the definition that was accepted last. */
+  accepted: z.string().nullable(),
+  definition: PromptDefinition,
+  seen: Timestamp,
+});
+export type PromptView = z.infer<typeof PromptView>;
+
+/** A resource that its server lists now. */
+export const ResourceView = z.strictObject({ server: ServerName, uri: z.string(), digest: z.string(), definition: ResourceDefinition, seen: Timestamp });
+export type ResourceView = z.infer<typeof ResourceView>;
+
+/** A template of resources that its server lists now. */
+export const TemplateView = z.strictObject({ server: ServerName, template: z.string(), digest: z.string(), definition: TemplateDefinition, seen: Timestamp });
+export type TemplateView = z.infer<typeof TemplateView>;
+
+export const ToolsetView = Toolset.extend({ changed: Timestamp });
+export type ToolsetView = z.infer<typeof ToolsetView>;
+
 /** An API key without anything that could be used. */
 export const KeyView = ApiKey.omit({ hash: true });
 export type KeyView = z.infer<typeof KeyView>;
 
 const name = z.strictObject({ name: ServerName });
 const tool = z.strictObject({ server: ServerName, tool: z.string().min(1).max(128) });
+const prompt = z.strictObject({ server: ServerName, prompt: z.string().min(1).max(128) });
+const patterns = Toolset.shape.tools.default([]);
 const who = z.string().min(1).max(200);
 
 export const registryRoutes = {
@@ -82,7 +130,7 @@ export const registryRoutes = {
     method: 'POST',
     path: '/v1/servers',
     summary: 'Add a server.',
-    description: 'Its tools are discovered at once, in the background. The environment of a process is recorded in clear: it is no place for secrets.',
+    description: 'What it offers is discovered at once, in the background. The environment of a process is recorded in clear: it is no place for secrets.',
     roles: ['operator'],
     body: z.strictObject({ name: ServerName, transport: Transport, enabled: z.boolean().default(true) }),
     response: ServerView,
@@ -99,11 +147,11 @@ export const registryRoutes = {
     response: ServerView,
     errors: [notFound, stdioNotAllowed],
   }),
-  remove: defineRoute({ method: 'DELETE', path: '/v1/servers/:name', summary: 'Remove a server and its tools.', roles: ['operator'], params: name, errors: [notFound] }),
+  remove: defineRoute({ method: 'DELETE', path: '/v1/servers/:name', summary: 'Remove a server and all that it offers.', roles: ['operator'], params: name, errors: [notFound] }),
   discover: defineRoute({
     method: 'POST',
     path: '/v1/servers/:name/discover',
-    summary: 'Ask a server for its tools now, and wait for the answer.',
+    summary: 'Ask a server for what it offers now, and wait for the answer.',
     roles: ['operator'],
     params: name,
     response: ServerView,
@@ -138,6 +186,89 @@ export const registryRoutes = {
     response: ToolView,
     errors: [notFound, definitionMismatch],
   }),
+  prompts: defineRoute({
+    method: 'GET',
+    path: '/v1/prompts',
+    summary: 'List prompts by server and name.',
+    roles: ['operator', 'auditor', 'approver'],
+    query: z.strictObject({ ...pageQuery, server: ServerName.optional(), status: PromptView.shape.status.optional() }),
+    response: pageOf(PromptView),
+    errors: [],
+  }),
+  prompt: defineRoute({
+    method: 'GET',
+    path: '/v1/prompts/:server/:prompt',
+    summary: 'Show a prompt.',
+    roles: ['operator', 'auditor', 'approver'],
+    params: prompt,
+    response: PromptView,
+    errors: [notFound],
+  }),
+  acceptPrompt: defineRoute({
+    method: 'POST',
+    path: '/v1/prompts/:server/:prompt/accept',
+    summary: 'Accept the definition that was looked at, so that the prompt is served.',
+    roles: ['operator'],
+    params: prompt,
+    body: z.strictObject({ digest: z.string() }),
+    response: PromptView,
+    errors: [notFound, definitionMismatch],
+  }),
+  resources: defineRoute({
+    method: 'GET',
+    path: '/v1/resources',
+    summary: 'List the resources that servers list, by server and URI.',
+    description: 'Servers may have more: those that a template stands for, and those that they mention elsewhere.',
+    roles: ['operator', 'auditor', 'approver'],
+    query: z.strictObject({ ...pageQuery, server: ServerName.optional() }),
+    response: pageOf(ResourceView),
+    errors: [],
+  }),
+  templates: defineRoute({
+    method: 'GET',
+    path: '/v1/templates',
+    summary: 'List the templates of resources that servers list, by server and template.',
+    roles: ['operator', 'auditor', 'approver'],
+    query: z.strictObject({ ...pageQuery, server: ServerName.optional() }),
+    response: pageOf(TemplateView),
+    errors: [],
+  }),
+  toolsets: defineRoute({
+    method: 'GET',
+    path: '/v1/toolsets',
+    summary: 'List toolsets by name.',
+    roles: ['operator', 'auditor'],
+    query: z.strictObject(pageQuery),
+    response: pageOf(ToolsetView),
+    errors: [],
+  }),
+  toolset: defineRoute({
+    method: 'GET',
+    path: '/v1/toolsets/:name',
+    summary: 'Show a toolset.',
+    roles: ['operator', 'auditor'],
+    params: name,
+    response: ToolsetView,
+    errors: [notFound],
+  }),
+  defineToolset: defineRoute({
+    method: 'PUT',
+    path: '/v1/toolsets/:name',
+    summary: 'Make a toolset, or replace what is in it.',
+    description: 'It is served at /mcp/NAME of the ingress. It narrows what a caller sees there; what the policy does not allow, it does not allow either.',
+    roles: ['operator'],
+    params: name,
+    body: z.strictObject({
+      description: Toolset.shape.description.default(''),
+      tools: patterns,
+      prompts: patterns,
+      resources: patterns,
+      search: Toolset.shape.search.default(false),
+    }),
+    response: ToolsetView,
+    errors: [],
+  }),
+  removeToolset: defineRoute({ method: 'DELETE', path: '/v1/toolsets/:name', summary: 'Remove a toolset.', roles: ['operator'], params: name, errors: [notFound] }),
   keys: defineRoute({
     method: 'GET',
     path: '/v1/keys',

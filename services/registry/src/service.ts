@@ -1,11 +1,12 @@
 import { registryRoutes } from '@customhouse/http-contract/registry';
 import type { ServiceDefinition } from '@customhouse/nest/service';
-import { serverEntity, toolEntity } from './adapters/catalog-view.js';
+import { offerEntity, serverEntity } from './adapters/catalog-view.js';
+import { toolsetEntity } from './adapters/toolsets-view.js';
 import { keyEntity } from './adapters/keys-view.js';
 import { registrySettings } from './config.js';
 import { RegistryModule } from './registry.module.js';
 
-/** Keeps the servers, their tools and the API keys, and publishes them. */
+/** Keeps the servers, what they offer, the toolsets and the API keys, and publishes them. */
 export const registryService: ServiceDefinition<typeof registrySettings> = {
   name: 'registry',
   settings: registrySettings,
@@ -13,5 +14,5 @@ export const registryService: ServiceDefinition<typeof registrySettings> = {
   routes: registryRoutes,
   // The same from src/ and dist/.
   migrations: new URL('../migrations/', import.meta.url),
-  entities: [serverEntity, toolEntity, keyEntity],
+  entities: [serverEntity, offerEntity, toolsetEntity, keyEntity],
 };

@@ -1,6 +1,6 @@
 import { EntitySchema, type DataSource } from 'typeorm';
-import type { ToolDefinition, ToolLabel, Transport } from '@customhouse/events/registry/events';
-import type { ServerView, ToolView } from '@customhouse/http-contract/registry';
+import type { ListKind, PromptDefinition, ResourceDefinition, TemplateDefinition, ToolDefinition, ToolLabel, Transport } from '@customhouse/events/registry/events';
+import type { PromptView, ResourceView, ServerView, TemplateView, ToolView } from '@customhouse/http-contract/registry';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { statusOf } from './events.js';
 
@@ -15,14 +15,18 @@ export interface ServerRow {
   protocol: string | null;
   discovered: JsonObject | null;
   looked: Date | null;
+  /** Why lists could not be had, by list. */
+  lost: Partial<Record<ListKind, string>>;
 }
 
-/** A row of `tools`. */
-export interface ToolRow {
+/** A row of `offers`: an item of one of a server's lists. */
+export interface OfferRow {
   server: string;
-  tool: string;
+  kind: ListKind;
+  /** Name of a tool or prompt, URI, template. */
+  name: string;
   digest: string;
-  definition: ToolDefinition;
+  definition: JsonObject;
   accepted: string | null;
   labels: ToolLabel[];
   place: number;
@@ -42,15 +46,17 @@ export const serverEntity = new EntitySchema<ServerRow>({
     protocol: { type: 'text', nullable: true },
     discovered: { type: 'json', nullable: true },
     looked: { type: 'timestamptz', nullable: true },
+    lost: { type: 'json' },
   },
 });
 
-export const toolEntity = new EntitySchema<ToolRow>({
-  name: 'tool',
-  tableName: 'tools',
+export const offerEntity = new EntitySchema<OfferRow>({
+  name: 'offer',
+  tableName: 'offers',
   columns: {
     server: { type: 'text', primary: true },
-    tool: { type: 'text', primary: true },
+    kind: { type: 'text', primary: true },
+    name: { type: 'text', primary: true },
     digest: { type: 'text' },
     definition: { type: 'json' },
     accepted: { type: 'text', nullable: true },
@@ -70,43 +76,76 @@ export function findServers(source: DataSource, page: { readonly limit: number; 
     .getMany();
 }
 
-export interface ToolFilter {
+export interface OfferFilter {
   readonly server?: string;
   readonly status?: 'served' | 'quarantined';
 }
 
-/** By server and name, after the tool named. Answers one more than `limit` when there are more. */
-export function findTools(source: DataSource, filter: ToolFilter, page: { readonly limit: number; readonly after?: readonly [string, string] }): Promise<ToolRow[]> {
-  const query = source.getRepository(toolEntity).createQueryBuilder('tool');
-  if (filter.server !== undefined) query.andWhere('tool.server = :server', { server: filter.server });
-  if (filter.status !== undefined) query.andWhere(filter.status === 'served' ? 'tool.digest = tool.accepted' : 'tool.digest is distinct from tool.accepted');
-  if (page.after !== undefined) query.andWhere('(tool.server, tool.tool) > (:afterServer, :afterTool)', { afterServer: page.after[0], afterTool: page.after[1] });
+/** Items of one kind by server and name, after the one named. Answers one more than `limit` when there are more. */
+export function findOffers(
+  source: DataSource,
+  kind: ListKind,
+  filter: OfferFilter,
+  page: { readonly limit: number; readonly after?: readonly [string, string] },
+): Promise<OfferRow[]> {
+  const query = source.getRepository(offerEntity).createQueryBuilder('offer').where('offer.kind = :kind', { kind });
+  if (filter.server !== undefined) query.andWhere('offer.server = :server', { server: filter.server });
+  if (filter.status !== undefined) query.andWhere(filter.status === 'served' ? 'offer.digest = offer.accepted' : 'offer.digest is distinct from offer.accepted');
+  if (page.after !== undefined) query.andWhere('(offer.server, offer.name) > (:afterServer, :afterName)', { afterServer: page.after[0], afterName: page.after[1] });
   return query
-    .orderBy('tool.server')
-    .addOrderBy('tool.tool')
+    .orderBy('offer.server')
+    .addOrderBy('offer.name')
     .take(page.limit + 1)
     .getMany();
 }
 
-/** How many tools of each of these servers are served and wait. */
-export async function countTools(source: DataSource, servers: readonly string[]): Promise<ReadonlyMap<string, { readonly served: number; readonly quarantined: number }>> {
-  const rows: { server: string; served: number; quarantined: number }[] = await source.query(
-    `select server, count(*) filter (where digest = accepted)::int as served, count(*) filter (where digest is distinct from accepted)::int as quarantined
-     from tools where server = any($1::text[]) group by server`,
+export interface Count {
+  readonly served: number;
+  readonly quarantined: number;
+  readonly prompts: number;
+  readonly quarantined_prompts: number;
+  readonly resources: number;
+  readonly templates: number;
+}
+
+const nothing: Count = { served: 0, quarantined: 0, prompts: 0, quarantined_prompts: 0, resources: 0, templates: 0 };
+
+/** What each of these servers offers: what is served, and what waits. */
+export async function countOffers(source: DataSource, servers: readonly string[]): Promise<ReadonlyMap<string, Count>> {
+  const rows: (Count & { server: string })[] = await source.query(
+    `select server,
+       count(*) filter (where kind = 'tools' and digest = accepted)::int as served,
+       count(*) filter (where kind = 'tools' and digest is distinct from accepted)::int as quarantined,
+       count(*) filter (where kind = 'prompts' and digest = accepted)::int as prompts,
+       count(*) filter (where kind = 'prompts' and digest is distinct from accepted)::int as quarantined_prompts,
+       count(*) filter (where kind = 'resources')::int as resources,
+       count(*) filter (where kind = 'templates')::int as templates
+     from offers where server = any($1::text[]) group by server`,
     [servers],
   );
-  return new Map(rows.map((row) => [row.server, row]));
+  return new Map(rows.map(({ server, ...count }) => [server, count]));
 }
 
 /** The row as the control API answers it. */
-export function toServerView(row: ServerRow, count: { readonly served: number; readonly quarantined: number } | undefined): ServerView {
+export function toServerView(row: ServerRow, count: Count = nothing): ServerView {
   const { discovered, looked, ...rest } = row;
-  return { ...rest, info: infoOf(discovered), served: count?.served ?? 0, quarantined: count?.quarantined ?? 0, looked: looked?.toISOString() ?? null };
+  return { ...rest, info: infoOf(discovered), ...count, looked: looked?.toISOString() ?? null };
 }
 
-export function toToolView(row: ToolRow): ToolView {
-  const { place: _place, seen, ...rest } = row;
-  return { ...rest, status: statusOf(row), seen: seen.toISOString() };
+export function toToolView({ server, name, digest, accepted, labels, definition, seen }: OfferRow): ToolView {
+  return { server, tool: name, status: statusOf({ digest, accepted }), digest, accepted, labels, definition: definition as ToolDefinition, seen: seen.toISOString() };
+}
+
+export function toPromptView({ server, name, digest, accepted, definition, seen }: OfferRow): PromptView {
+  return { server, prompt: name, status: statusOf({ digest, accepted }), digest, accepted, definition: definition as PromptDefinition, seen: seen.toISOString() };
+}
+
+export function toResourceView({ server, name, digest, definition, seen }: OfferRow): ResourceView {
+  return { server, uri: name, digest, definition: definition as ResourceDefinition, seen: seen.toISOString() };
+}
+
+export function toTemplateView({ server, name, digest, definition, seen }: OfferRow): TemplateView {
+  return { server, template: name, digest, definition: definition as TemplateDefinition, seen: seen.toISOString() };
 }
 
 /** How a server called itself in its answer to `initialize`, or in the `_meta` of its answer to `server/discover`. */

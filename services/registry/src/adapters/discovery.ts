@@ -7,13 +7,17 @@ import { rowsOf } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import type { Health } from '@customhouse/nest/health';
 import { dataSourceOf, HEALTH, LOGGER } from '@customhouse/nest/tokens';
-import { UpstreamFailed } from '@customhouse/upstream/upstream';
+import { UpstreamFailed, type Upstream } from '@customhouse/upstream/upstream';
+import type { ListKind } from '@customhouse/events/registry/events';
+import { isJsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { REGISTRY_SETTINGS, type RegistrySettings } from '../config.js';
+import { listKinds } from '../domain/offers.js';
+import type { Found } from '../domain/server.js';
 import { infoOf, type ServerRow } from './catalog-view.js';
 import { Connections } from './connections.js';
 import { RegistryMetrics } from './metrics.js';
 import { Servers } from './servers.js';
-import { ListingRefused, listTools } from './tool-listing.js';
+import { ListingRefused, readListings, type Listing } from './listing.js';
 
 type Due = Pick<ServerRow, 'name' | 'generation' | 'transport'>;
 
@@ -21,8 +25,8 @@ type Due = Pick<ServerRow, 'name' | 'generation' | 'transport'>;
 const tick_ms = 250;
 
 /**
- * Asks servers for their tools: when they are added or changed, when they say that their tools changed, and from time to time.
- * A server that is slow or lies costs only its own discovery; how many are looked at together is limited. Replicas share the work:
+ * Asks servers for what they offer: when they are added or changed, when they say that a list changed, and from time to time.
+ * A server that is slow or lies costs only its own discovery, and a bad list only that list; how many are looked at together is limited. Replicas share the work:
  * whoever takes a server moves its time on first.
  */
 @Injectable()
@@ -133,17 +137,16 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
     let result: 'reached' | 'lost' = 'reached';
     try {
       const upstream = await this.connections.to(server, () => void this.makeDue(name), this.stopping.signal);
-      const { tools, omitted } = await listTools(upstream, this.settings, this.stopping.signal);
-      if (omitted.length > 0) this.logger.warn({ server: name, omitted }, 'tools were left out');
+      const found = this.believed(name, upstream, await readListings(upstream, listKinds, this.settings, this.stopping.signal));
       const discovered = upstream.initialized;
-      if (await this.servers.isAsKnown(this.dataSource.manager, name, JSON.stringify(discovered), tools)) {
+      if (await this.servers.isAsKnown(this.dataSource.manager, name, JSON.stringify(discovered), found)) {
         this.restless.delete(name);
       } else {
         this.restless.set(name, (this.restless.get(name) ?? 0) + 1);
         const info = infoOf(discovered) ?? { name: '', version: '' };
         await inTransaction(
           this.dataSource,
-          (tx) => this.servers.reach(tx, name, generation, { discovered, info, protocol: upstream.protocol, tools, accept: this.settings.accept }),
+          (tx) => this.servers.reach(tx, name, generation, { discovered, info, protocol: upstream.protocol, found, accept: this.settings.accept }),
           {
             repeatable: true,
           },
@@ -160,6 +163,25 @@ export class Discovery implements OnApplicationBootstrap, BeforeApplicationShutd
       await this.next(name, this.settings.retry_ms);
     }
     this.metrics.discovered(result, performance.now() - started);
+  }
+
+  /** What each list is taken for. Throws why when there is none that the server can be served with. */
+  private believed(server: string, { initialized }: Upstream, lists: Record<ListKind, Listing | ListingRefused | UpstreamFailed>): Record<ListKind, Found> {
+    const failed: Error[] = [];
+    const found = Object.entries(lists).map(([kind, list]): [string, Found] => {
+      if (list instanceof Error) {
+        this.logger.warn({ server, list: kind, reason: list.message }, 'a list of a server could not be had');
+        failed.push(list);
+        return [kind, { lost: list.message.slice(0, 500) }];
+      }
+      if (list.omitted.length > 0) this.logger.warn({ server, list: kind, omitted: list.omitted }, 'items of a list were left out');
+      return [kind, { offers: list.offers }];
+    });
+    const { capabilities } = initialized;
+    const declared = listKinds.filter((kind) => isJsonObject(capabilities) && capabilities[kind === 'templates' ? 'resources' : kind] !== undefined);
+    const [first] = failed;
+    if (first !== undefined && failed.length === declared.length) throw first;
+    return Object.fromEntries(found) as Record<ListKind, Found>;
   }
 
   private async next(name: string, after_ms: number): Promise<void> {

@@ -1,8 +1,8 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { Transport } from '@customhouse/events/registry/events';
-import { conflict, notFound, type ProblemKind } from '@customhouse/http-contract/problem';
-import { definitionMismatch, registryRoutes, stdioNotAllowed, type ServerView, type ToolView } from '@customhouse/http-contract/registry';
+import { notFound } from '@customhouse/http-contract/problem';
+import { registryRoutes, stdioNotAllowed, type ServerView } from '@customhouse/http-contract/registry';
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf } from '@customhouse/http-contract/route';
 import type { Tx } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
@@ -11,13 +11,12 @@ import { Handle } from '@customhouse/nest/handle';
 import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf } from '@customhouse/nest/tokens';
 import { REGISTRY_SETTINGS, type RegistrySettings } from '../config.js';
-import { ServerRefused, type RefusalRule } from '../domain/server.js';
-import { countTools, findServers, findTools, serverEntity, toolEntity, toServerView, toToolView, type ToolRow } from './catalog-view.js';
+import { countOffers, findServers, serverEntity, toServerView } from './catalog-view.js';
 import { makeCursor, readCursor } from './cursor.js';
 import { Discovery } from './discovery.js';
+import { saying } from './refusals.js';
 import { Servers } from './servers.js';
 
-const problems: Record<RefusalRule, ProblemKind> = { conflict, 'not-found': notFound, 'definition-changed': definitionMismatch };
 type Routes = typeof registryRoutes;
 
 @Controller()
@@ -33,7 +32,7 @@ export class ServersController {
   async list(@Query({ schema: registryRoutes.servers.query }) { limit, cursor }: QueryOf<Routes['servers']>): Promise<ResponseOf<Routes['servers']>> {
     const rows = await findServers(this.dataSource, { limit, after: cursor === undefined ? undefined : readCursor(cursor, 1)[0] });
     const page = rows.slice(0, limit);
-    const counts = await countTools(
+    const counts = await countOffers(
       this.dataSource,
       page.map((row) => row.name),
     );
@@ -81,53 +80,18 @@ export class ServersController {
     return this.view(name);
   }
 
-  @Handle(registryRoutes.tools)
-  async tools(@Query({ schema: registryRoutes.tools.query }) { limit, cursor, ...filter }: QueryOf<Routes['tools']>): Promise<ResponseOf<Routes['tools']>> {
-    const after = cursor === undefined ? undefined : readCursor(cursor, 2);
-    const rows = await findTools(this.dataSource, filter, { limit, after: after && [after[0]!, after[1]!] });
-    const page = rows.slice(0, limit);
-    return { items: page.map(toToolView), next: rows.length > limit ? makeCursor(page.at(-1)!.server, page.at(-1)!.tool) : null };
-  }
-
-  @Handle(registryRoutes.tool)
-  async tool(@Param({ schema: registryRoutes.tool.params }) { server, tool }: ParamsOf<Routes['tool']>): Promise<ToolView> {
-    return toToolView(await this.findTool(server, tool));
-  }
-
-  @Handle(registryRoutes.accept)
-  async accept(
-    @Param({ schema: registryRoutes.accept.params }) { server, tool }: ParamsOf<Routes['accept']>,
-    @Body({ schema: registryRoutes.accept.body }) { digest, labels }: BodyOf<Routes['accept']>,
-    @Caller() { person }: CallerIdentity,
-  ): Promise<ToolView> {
-    const row = await this.findTool(server, tool);
-    await this.act((tx) => this.servers.accept(tx, server, { tool, digest, labels: labels ?? row.labels, by: person }));
-    return toToolView(await this.findTool(server, tool));
-  }
-
   private mustBeAllowed(transport: Transport): void {
     if (transport.kind === 'stdio' && !this.settings.stdio)
       throw new ProblemError(stdioNotAllowed, `"${transport.command}" would be run where the gateway runs, and CUSTOMHOUSE_REGISTRY_STDIO is not true`);
   }
 
-  private async act(work: (tx: Tx) => Promise<void>): Promise<void> {
-    try {
-      await inTransaction(this.dataSource, work);
-    } catch (error) {
-      if (error instanceof ServerRefused) throw new ProblemError(problems[error.rule], error.message, undefined, { cause: error });
-      throw error;
-    }
+  private act(work: (tx: Tx) => Promise<void>): Promise<void> {
+    return saying(inTransaction(this.dataSource, work));
   }
 
   private async view(name: string): Promise<ServerView> {
     const row = await this.dataSource.getRepository(serverEntity).findOneBy({ name });
     if (!row) throw new ProblemError(notFound, `there is no server "${name}"`);
-    return toServerView(row, (await countTools(this.dataSource, [name])).get(name));
-  }
-
-  private async findTool(server: string, tool: string): Promise<ToolRow> {
-    const row = await this.dataSource.getRepository(toolEntity).findOneBy({ server, tool });
-    if (!row) throw new ProblemError(notFound, `the server "${server}" offers no tool "${tool}"`);
-    return row;
+    return toServerView(row, (await countOffers(this.dataSource, [name])).get(name));
   }
 }

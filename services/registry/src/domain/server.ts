@@ -1,33 +1,25 @@
-import type { Server, ToolDefinition, ToolLabel, Transport } from '@customhouse/events/registry/events';
+import type { ListKind, Server, ToolLabel, Transport } from '@customhouse/events/registry/events';
+import { acceptance, compare, forEachKind, listKinds, offerChange, type Known, type Offer, type OfferEvent, type ReviewedKind } from './offers.js';
 
-/** A tool as this server offers it, and what was accepted of it. */
-export interface Tool {
-  /** Digest of what is offered; undefined while it is not offered. */
-  readonly offered: string | undefined;
-  readonly accepted: string | undefined;
-  readonly labels: readonly ToolLabel[];
-}
+export type Offers = Readonly<Record<ListKind, ReadonlyMap<string, Known>>>;
 
 export interface KnownServer {
   readonly server: Server;
   readonly reachable: boolean | undefined;
-  /** A successful discovery has happened since it was added. */
-  readonly everReached: boolean;
   readonly info: string | undefined;
-  readonly tools: ReadonlyMap<string, Tool>;
+  /** Lists that were had at least once since the server was added. */
+  readonly listed: ReadonlySet<ListKind>;
+  /** Lists that could not be had or believed the last time. */
+  readonly lost: ReadonlySet<ListKind>;
+  readonly offers: Offers;
 }
 
 /** Undefined: there is no such server (any more). */
 export type State = KnownServer | undefined;
 export const initial: State = undefined;
 
-export interface OfferedTool {
-  readonly tool: string;
-  readonly digest: string;
-  readonly definition: ToolDefinition;
-  /** What its annotations claim. */
-  readonly labels: readonly ToolLabel[];
-}
+/** A list as it was had, or why it was not. */
+export type Found = { readonly offers: readonly Offer[] } | { readonly lost: string };
 
 export type Command =
   /** `generation`: higher than any that the name ever had. */
@@ -38,18 +30,12 @@ export type Command =
       readonly do: 'reach';
       readonly info: { readonly name: string; readonly version: string };
       readonly protocol: string;
-      readonly tools: readonly OfferedTool[];
-      /** `first`: what a server offers when it is reached for the first time is accepted with the server. */
+      readonly found: Readonly<Record<ListKind, Found>>;
+      /** `first`: what a server offers when its list is had for the first time is accepted with the server. */
       readonly accept: 'first' | 'never';
     }
   | { readonly do: 'lose'; readonly reason: string }
-  | { readonly do: 'accept'; readonly tool: string; readonly digest: string; readonly labels: readonly ToolLabel[]; readonly by: string };
-
-interface ToolSaid {
-  readonly server: string;
-  readonly tool: string;
-  readonly digest: string;
-}
+  | { readonly do: 'accept'; readonly kind: ReviewedKind; readonly name: string; readonly digest: string; readonly labels: readonly ToolLabel[]; readonly by: string };
 
 export type ServerEvent =
   | { readonly type: 'registry.server.registered'; readonly data: { readonly server: Server; readonly by: string } }
@@ -60,11 +46,9 @@ export type ServerEvent =
       readonly data: { readonly name: string; readonly info: { readonly name: string; readonly version: string }; readonly protocol: string; readonly tools: number };
     }
   | { readonly type: 'registry.server.lost'; readonly data: { readonly name: string; readonly reason: string } }
-  | { readonly type: 'registry.tool.discovered'; readonly data: ToolSaid & { readonly definition: ToolDefinition } }
-  | { readonly type: 'registry.tool.drifted'; readonly data: ToolSaid & { readonly accepted: string; readonly definition: ToolDefinition } }
-  | { readonly type: 'registry.tool.accepted'; readonly data: ToolSaid & { readonly by: string; readonly labels: readonly ToolLabel[] } }
-  | { readonly type: 'registry.tool.restored'; readonly data: ToolSaid }
-  | { readonly type: 'registry.tool.vanished'; readonly data: { readonly server: string; readonly tool: string } };
+  | { readonly type: 'registry.list.lost'; readonly data: { readonly server: string; readonly list: ListKind; readonly reason: string } }
+  | { readonly type: 'registry.list.restored'; readonly data: { readonly server: string; readonly list: ListKind } }
+  | OfferEvent;
 
 export type RefusalRule = 'conflict' | 'not-found' | 'definition-changed';
 
@@ -113,33 +97,36 @@ function change({ transport, enabled, by }: Command & { do: 'change' }, { server
 function reach(command: Command & { do: 'reach' }, state: KnownServer): ServerEvent[] {
   const { name } = state.server;
   const events: ServerEvent[] = [];
+  // Before the server is said to be reached, so that what was not had is not taken for had (see `evolveServer`).
+  for (const list of listKinds) events.push(...listChange(list, command.found[list], state));
   if (state.reachable !== true || state.info !== infoText(command)) {
-    events.push({ type: 'registry.server.reached', data: { name, info: command.info, protocol: command.protocol, tools: command.tools.length } });
+    const { tools } = command.found;
+    events.push({
+      type: 'registry.server.reached',
+      data: { name, info: command.info, protocol: command.protocol, tools: 'offers' in tools ? tools.offers.length : 0 },
+    });
   }
-  const acceptNow = command.accept === 'first' && !state.everReached;
-  for (const offer of command.tools) events.push(...offered(offer, state.tools.get(offer.tool), name, acceptNow));
-  const present = new Set(command.tools.map((offer) => offer.tool));
-  for (const [tool, { offered: digest }] of state.tools) {
-    if (digest !== undefined && !present.has(tool)) events.push({ type: 'registry.tool.vanished', data: { server: name, tool } });
+  for (const list of listKinds) {
+    const found = command.found[list];
+    // What was listed before stays while the list cannot be had.
+    if ('offers' in found) events.push(...compare(list, name, state.offers[list], found.offers, command.accept === 'first' && !state.listed.has(list)));
   }
   return events;
 }
 
-function offered({ tool, digest, definition, labels }: OfferedTool, known: Tool | undefined, server: string, acceptNow: boolean): ServerEvent[] {
-  if (known?.offered === digest) return [];
-  const said = { server, tool, digest };
-  if (known?.accepted === digest) return [{ type: 'registry.tool.restored', data: said }];
-  if (known?.accepted !== undefined) return [{ type: 'registry.tool.drifted', data: { ...said, accepted: known.accepted, definition } }];
-  const discovered: ServerEvent = { type: 'registry.tool.discovered', data: { ...said, definition } };
-  return acceptNow ? [discovered, { type: 'registry.tool.accepted', data: { ...said, by: 'first-discovery', labels: [...labels] } }] : [discovered];
+function listChange(list: ListKind, found: Found, { server: { name: server }, lost }: KnownServer): ServerEvent[] {
+  if ('lost' in found) return lost.has(list) ? [] : [{ type: 'registry.list.lost', data: { server, list, reason: found.lost } }];
+  return lost.has(list) ? [{ type: 'registry.list.restored', data: { server, list } }] : [];
 }
 
-function accept({ tool, digest, labels, by }: Command & { do: 'accept' }, { server, tools }: KnownServer): ServerEvent[] {
-  const known = tools.get(tool);
-  if (known?.offered === undefined) throw new ServerRefused('not-found', `the server "${server.name}" offers no tool "${tool}"`);
+const words: Readonly<Record<ReviewedKind, string>> = { tools: 'tool', prompts: 'prompt' };
+
+function accept({ kind, name, digest, labels, by }: Command & { do: 'accept' }, { server, offers }: KnownServer): ServerEvent[] {
+  const known = offers[kind].get(name);
+  if (known?.offered === undefined) throw new ServerRefused('not-found', `the server "${server.name}" offers no ${words[kind]} "${name}"`);
   if (known.offered !== digest) throw new ServerRefused('definition-changed', `the definition that is offered has the digest ${known.offered}`);
   if (known.accepted === digest && sameLabels(known.labels, labels)) return [];
-  return [{ type: 'registry.tool.accepted', data: { server: server.name, tool, digest, by, labels: [...labels] } }];
+  return [acceptance(kind, server.name, name, digest, labels, by)];
 }
 
 function sameLabels(left: readonly ToolLabel[], right: readonly ToolLabel[]): boolean {
@@ -154,26 +141,35 @@ export function evolve(state: State, event: ServerEvent): State {
   return fold(state, [event]);
 }
 
-/** The state after some events. The tools are copied once and not for each event: a server may have thousands. */
+/** The state after some events. What is offered is copied once and not for each event: a server may have thousands of items. */
 export function fold(state: State, events: Iterable<ServerEvent>): State {
   let after = state;
-  let own: Map<string, Tool> | undefined;
+  let own: Partial<Record<ListKind, Map<string, Known>>> = {};
   for (const event of events) {
-    if (event.type.startsWith('registry.tool.') && after) {
-      own ??= new Map(after.tools);
-      after = after.tools === own ? after : { ...after, tools: own };
-      const { tool, changes } = toolChanges(event as ToolEvent);
-      own.set(tool, { ...(own.get(tool) ?? unknownTool), ...changes });
-    } else {
+    const change = offerChange(event);
+    if (change === undefined) {
       after = evolveServer(after, event);
-      if (after?.tools !== own) own = undefined;
+      // A server that was removed and added again has nothing of before.
+      if (after === undefined || after.offers === nothing) own = {};
+    } else if (after !== undefined) {
+      const { kind, name, changes } = change;
+      let items = own[kind];
+      if (items === undefined || after.offers[kind] !== items) {
+        items = own[kind] = new Map(after.offers[kind]);
+        after = { ...after, offers: { ...after.offers, [kind]: items } };
+      }
+      items.set(name, { ...(items.get(name) ?? unknown), ...changes });
     }
   }
   return after;
 }
 
+const none: ReadonlyMap<string, Known> = new Map();
+const nothing: Offers = forEachKind(() => none);
+const unknown: Known = { offered: undefined, accepted: undefined, labels: [] };
+
 function evolveServer(state: State, event: ServerEvent): State {
-  if (event.type === 'registry.server.registered') return { server: event.data.server, reachable: undefined, everReached: false, info: undefined, tools: new Map() };
+  if (event.type === 'registry.server.registered') return { server: event.data.server, reachable: undefined, info: undefined, listed: new Set(), lost: new Set(), offers: nothing };
   if (!state) return state;
   switch (event.type) {
     case 'registry.server.changed':
@@ -181,28 +177,14 @@ function evolveServer(state: State, event: ServerEvent): State {
     case 'registry.server.removed':
       return undefined;
     case 'registry.server.reached':
-      return { ...state, reachable: true, everReached: true, info: infoText(event.data) };
+      return { ...state, reachable: true, info: infoText(event.data), listed: new Set([...state.listed, ...listKinds.filter((list) => !state.lost.has(list))]) };
     case 'registry.server.lost':
       return { ...state, reachable: false };
+    case 'registry.list.lost':
+      return { ...state, lost: new Set([...state.lost, event.data.list]) };
+    case 'registry.list.restored':
+      return { ...state, lost: new Set([...state.lost].filter((list) => list !== event.data.list)), listed: new Set([...state.listed, event.data.list]) };
     default:
       return state;
-  }
-}
-
-type ToolEvent = Extract<ServerEvent, { type: `registry.tool.${string}` }>;
-
-const unknownTool: Tool = { offered: undefined, accepted: undefined, labels: [] };
-
-function toolChanges(event: ToolEvent): { readonly tool: string; readonly changes: Partial<Tool> } {
-  const { tool } = event.data;
-  switch (event.type) {
-    case 'registry.tool.discovered':
-    case 'registry.tool.drifted':
-    case 'registry.tool.restored':
-      return { tool, changes: { offered: event.data.digest } };
-    case 'registry.tool.accepted':
-      return { tool, changes: { accepted: event.data.digest, labels: event.data.labels } };
-    case 'registry.tool.vanished':
-      return { tool, changes: { offered: undefined } };
   }
 }
