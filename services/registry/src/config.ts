@@ -50,7 +50,12 @@ export const registrySettings = {
     description: 'Time for one page of a list.',
   }),
   concurrency: setting({ env: 'CUSTOMHOUSE_REGISTRY_CONCURRENCY', schema: positive, default: '4', description: 'Discoveries at once.' }),
-  tools: setting({ env: 'CUSTOMHOUSE_REGISTRY_TOOLS', schema: positive, default: '5000', description: 'Items of one list of a server: tools, prompts, resources or templates. A longer list is not believed at all.' }),
+  tools: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_TOOLS',
+    schema: positive,
+    default: '5000',
+    description: 'Items of one list of a server: tools, prompts, resources or templates. A longer list is not believed at all.',
+  }),
   pages: setting({ env: 'CUSTOMHOUSE_REGISTRY_PAGES', schema: positive, default: '200', description: 'Pages of one list.' }),
   definitionBytes: setting({
     env: 'CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES',
