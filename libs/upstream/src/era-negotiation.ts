@@ -108,7 +108,7 @@ async function overSse(options: Negotiation, before?: UpstreamFailed): Promise<O
   } catch (error) {
     await channel?.close();
     // That there is no such stream either says less than how the server answered before.
-    throw before !== undefined && channel === undefined ? before : error;
+    throw before !== undefined && (error as UpstreamFailed).reason === 'http-status' && channel === undefined ? before : error;
   }
 }
 

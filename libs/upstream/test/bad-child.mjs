@@ -18,6 +18,8 @@ if (mode === 'ignores-sigterm' || mode === 'grandchild') setInterval(() => {}, 1
 const held = [];
 createInterface({ input: process.stdin }).on('line', (line) => {
   const message = JSON.parse(line);
+  if (message.method === 'server/discover' && mode === 'ends-when-discovered') return process.exit(4);
+  if (message.method === 'server/discover' && mode === 'silent-when-discovered') return;
   if (message.method === 'server/discover') return say({ jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'Method not found' } });
   if (message.method === 'initialize') return result(message.id, { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 'bad', version: '1' } });
   if (message.method === 'notifications/cancelled') return say({ jsonrpc: '2.0', method: 'notifications/message', params: { cancelled: message.params.requestId } });
