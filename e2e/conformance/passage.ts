@@ -22,17 +22,19 @@ export async function openUp(gateway: GatewayAddress): Promise<void> {
  * Registers a server under a name of its own, accepts everything it offers, and waits until the gateway serves it. Answers the address at which it
  * stands in for the server; throws with what the registry says when that does not come about.
  */
-export async function passage(gateway: GatewayAddress, name: string, url: string, timeout_ms = 20_000): Promise<string> {
-  await ask(gateway, 'POST', '/v1/servers', { name, transport: { kind: 'http', url } });
+export async function register(gateway: GatewayAddress, name: string, transport: object, timeout_ms = 20_000): Promise<string> {
+  await ask(gateway, 'POST', '/v1/servers', { name, transport });
   const through = `${gateway.origin}/servers/${name}/mcp`;
   const until = Date.now() + timeout_ms;
   for (;;) {
     const state = await look(gateway, name);
     if (state.ready && (await serves(through, state.tools))) return through;
-    if (Date.now() > until) throw new Error(`the gateway does not serve ${url} after ${timeout_ms} ms: ${state.words}`);
+    if (Date.now() > until) throw new Error(`the gateway does not serve ${name} after ${timeout_ms} ms: ${state.words}`);
     await pause(100);
   }
 }
+
+export const passage = (gateway: GatewayAddress, name: string, url: string): Promise<string> => register(gateway, name, { kind: 'http', url });
 
 export async function closePassage(gateway: GatewayAddress, name: string): Promise<void> {
   await ask(gateway, 'DELETE', `/v1/servers/${name}`);

@@ -70,4 +70,5 @@ function lost(direct: readonly ScenarioResult[], through: readonly ScenarioResul
 
 const failed = (check: Check): boolean => check.status === 'FAILURE';
 const passes = (checks: readonly Check[], id: string): number => checks.filter((check) => check.id === id && check.status === 'SUCCESS').length;
-const wordsOf = (check: Check): string => `${check.status.toLowerCase()}${check.errorMessage === undefined ? '' : `, ${check.errorMessage}`}`;
+/** Messages of the suite may quote whole answers. */
+const wordsOf = (check: Check): string => `${check.status.toLowerCase()}${check.errorMessage === undefined ? '' : `, ${check.errorMessage.split('\n')[0]!.slice(0, 240)}`}`;

@@ -4,6 +4,11 @@ import { fromJsonSchema } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { pixel, silence } from './samples.js';
 
+/** What the server remembers of its calls, for tests that want to know what reached it. */
+export interface Journal {
+  cancelled: number;
+}
+
 export const text = (value: string): { content: { type: 'text'; text: string }[] } => ({ content: [{ type: 'text', text: value }] });
 
 /** Tools that answer at once: every kind of content, an error, a rich schema, parameters that travel as headers. */
@@ -42,7 +47,7 @@ export function contentTools(server: McpServer): void {
 }
 
 /** Tools that say something while they work. */
-export function talkingTools(server: McpServer): void {
+export function talkingTools(server: McpServer, journal: Journal): void {
   server.registerTool('test_tool_with_logging', { description: 'Logs three lines while it works.' }, async (ctx) => {
     for (const line of ['Tool execution started', 'Tool processing data', 'Tool execution completed']) {
       await ctx.mcpReq.log('info', line, 'reference');
@@ -68,9 +73,19 @@ export function talkingTools(server: McpServer): void {
     return text('Reconnection test completed successfully.');
   });
   server.registerTool('test_wait_for_cancellation', { description: 'Works until it is cancelled, half a minute at most.' }, async (ctx) => {
-    await pause(30_000, undefined, { signal: ctx.mcpReq.signal });
+    try {
+      await pause(30_000, undefined, { signal: ctx.mcpReq.signal });
+    } catch (error) {
+      journal.cancelled += 1;
+      throw error;
+    }
     return text('Nobody cancelled.');
   });
+  server.registerTool('test_journal', { description: 'Says what the server remembers.' }, () => text(JSON.stringify(journal)));
+  server.registerTool('test_echo_meta', { description: 'Answers with the _meta that it got.' }, (ctx) => ({
+    ...text(JSON.stringify(ctx.mcpReq._meta ?? {})),
+    _meta: { 'example.com/kept': [1, { two: null }] },
+  }));
 }
 
 const richSchema = {

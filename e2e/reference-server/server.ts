@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { McpRequestContext, McpServerFactory, RequestStateCodec, ServerEventBus } from '@modelcontextprotocol/server';
 import { createRequestStateCodec, InMemoryServerEventBus, McpServer } from '@modelcontextprotocol/server';
 import { askingTools, type Progress } from './asking.js';
-import { contentTools, talkingTools, text } from './content.js';
+import { contentTools, type Journal, talkingTools, text } from './content.js';
 import { prompts } from './prompts.js';
 import { resources, watched } from './resources.js';
 
@@ -10,6 +10,7 @@ import { resources, watched } from './resources.js';
 export class Reference {
   readonly bus: ServerEventBus = new InMemoryServerEventBus();
   private readonly state: RequestStateCodec<Progress> = createRequestStateCodec<Progress>({ key: randomBytes(32) });
+  private readonly journal: Journal = { cancelled: 0 };
   private revision = 1;
   private moreTools = false;
   private morePrompts = false;
@@ -24,7 +25,7 @@ export class Reference {
       },
     );
     contentTools(server);
-    talkingTools(server);
+    talkingTools(server, this.journal);
     askingTools(server, this.state);
     this.changingTools(server);
     prompts(server);
