@@ -40,7 +40,17 @@ describe('the table of error codes', () => {
       Object.entries(errorCodes)
         .filter(([, code]) => code <= -32000 && code >= -32768)
         .map(([rule]) => rule),
-    ).toEqual(['parse-error', 'invalid-request', 'method-not-found', 'invalid-params', 'internal-error', 'header-mismatch', 'missing-client-capability', 'unsupported-version']);
+    ).toEqual([
+      'parse-error',
+      'invalid-request',
+      'method-not-found',
+      'invalid-params',
+      'resource-not-found',
+      'internal-error',
+      'header-mismatch',
+      'missing-client-capability',
+      'unsupported-version',
+    ]);
   });
 
   it('names rules in kebab case', () => {

@@ -1,30 +1,11 @@
+import { envelope as keys, nameInBody } from './envelope.js';
 import { headerSays, type ToBase64 } from './header-values.js';
 import { isJsonObject, type JsonObject } from './json-rpc.js';
 import type { ErrorRule } from './errors.js';
 import { modernRevisions, revisionOf } from './revisions.js';
 
-/** What the revision 2026-07-28 calls things in `_meta`. */
-export const metaKeys = {
-  protocol: 'io.modelcontextprotocol/protocolVersion',
-  client: 'io.modelcontextprotocol/clientInfo',
-  capabilities: 'io.modelcontextprotocol/clientCapabilities',
-  logLevel: 'io.modelcontextprotocol/logLevel',
-  server: 'io.modelcontextprotocol/serverInfo',
-  subscription: 'io.modelcontextprotocol/subscriptionId',
-} as const;
-
 export const methodHeader = 'mcp-method';
 export const nameHeader = 'mcp-name';
-
-/** Where the header `Mcp-Name` comes from. */
-const nameMember: Readonly<Record<string, string>> = {
-  'tools/call': 'name',
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tasks/cancel': 'taskId',
-};
 
 /** What a request says about its client, in each request anew. */
 export interface Envelope {
@@ -56,7 +37,7 @@ export function isModern(body: unknown, protocolHeader: string | undefined): boo
   if (Array.isArray(body)) return body.some((item) => isModern(item, protocolHeader));
   const { method, params } = isJsonObject(body) ? body : {};
   const meta = isJsonObject(params) ? params['_meta'] : undefined;
-  const claim = isJsonObject(meta) ? meta[metaKeys.protocol] : undefined;
+  const claim = isJsonObject(meta) ? meta[keys.protocolVersion] : undefined;
   // Only legacy clients begin like this; one that says otherwise is told that the method is none of its revision.
   if (method === 'initialize') return isModernName(claim);
   return claim !== undefined || isModernName(protocolHeader?.trim());
@@ -71,12 +52,12 @@ export function envelopeOf(message: JsonObject, headers: RequestHeaders, toBase6
   const { params } = message;
   const meta = isJsonObject(params) ? params['_meta'] : undefined;
   if (!isJsonObject(meta)) return invalid('every request of this revision needs "_meta" in its params');
-  const { [metaKeys.protocol]: protocol, [metaKeys.capabilities]: capabilities, [metaKeys.client]: info, [metaKeys.logLevel]: logLevel } = meta;
-  if (typeof protocol !== 'string') return invalid(`"_meta" needs "${metaKeys.protocol}", a text`);
-  if (!isJsonObject(capabilities)) return invalid(`"_meta" needs "${metaKeys.capabilities}", an object`);
-  if (logLevel !== undefined && typeof logLevel !== 'string') return invalid(`"${metaKeys.logLevel}" is a text`);
+  const { [keys.protocolVersion]: protocol, [keys.clientCapabilities]: capabilities, [keys.clientInfo]: info, [keys.logLevel]: logLevel } = meta;
+  if (typeof protocol !== 'string') return invalid(`"_meta" needs "${keys.protocolVersion}", a text`);
+  if (!isJsonObject(capabilities)) return invalid(`"_meta" needs "${keys.clientCapabilities}", an object`);
+  if (logLevel !== undefined && typeof logLevel !== 'string') return invalid(`"${keys.logLevel}" is a text`);
   const client = info === undefined ? null : clientOf(info);
-  if (client === undefined) return invalid(`"${metaKeys.client}" has "name" and "version", both texts`);
+  if (client === undefined) return invalid(`"${keys.clientInfo}" has "name" and "version", both texts`);
   return headerObjection(message, protocol, headers, toBase64) ?? { client, capabilities, logLevel };
 }
 
@@ -86,7 +67,7 @@ export function isObjection(value: Envelope | Objection): value is Objection {
 
 function headerObjection(message: JsonObject, protocol: string, headers: RequestHeaders, toBase64: ToBase64): Objection | undefined {
   const said = headers.protocol?.trim();
-  if (said !== undefined && said !== protocol) return mismatch('MCP-Protocol-Version', `says another revision than "${metaKeys.protocol}"`);
+  if (said !== undefined && said !== protocol) return mismatch('MCP-Protocol-Version', `says another revision than "${keys.protocolVersion}"`);
   if (!modernRevisions.includes(protocol))
     return {
       rule: 'unsupported-version',
@@ -97,19 +78,11 @@ function headerObjection(message: JsonObject, protocol: string, headers: Request
   const method = String(message['method']);
   if (headers.method === undefined) return mismatch('Mcp-Method', 'is missing');
   if (headers.method.trim() !== method) return mismatch('Mcp-Method', 'says another method than the body');
-  const name = nameOf(message);
+  const { params } = message;
+  const name = nameInBody(method, isJsonObject(params) ? params : undefined);
   if (name === undefined) return undefined;
   if (headers.name === undefined) return mismatch('Mcp-Name', 'is missing');
   return headerSays(headers.name, name, toBase64) ? undefined : mismatch('Mcp-Name', 'says another name than the body');
-}
-
-/** What the header `Mcp-Name` has to say; undefined when there is none for the method, or the body lacks it, which is looked at later. */
-export function nameOf(message: JsonObject): string | undefined {
-  const method = String(message['method']);
-  const member = Object.hasOwn(nameMember, method) ? nameMember[method]! : undefined;
-  const { params } = message;
-  const name = member !== undefined && isJsonObject(params) ? params[member] : undefined;
-  return typeof name === 'string' ? name : undefined;
 }
 
 function clientOf(info: unknown): Envelope['client'] | undefined {

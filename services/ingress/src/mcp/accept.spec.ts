@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { FakeResponse } from '../../test/support/fakes.js';
-import { acceptHead, acceptPost, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
+import { acceptHead, acceptPost, acceptRevision, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 
 const limits: AcceptLimits = { bodyBytes: 100, json: { depth: 4, members: 10 }, hosts: undefined, origins: new Set(['https://console.example']), loopback: true };
 
@@ -34,11 +34,20 @@ describe('the head of a request', () => {
     ['a listed page under another port', { origin: 'https://console.example:444' }, limits, 'origin-refused'],
     ['a strange page', { origin: 'https://evil.example' }, limits, 'origin-refused'],
     ['a page without an origin', { origin: 'null' }, limits, 'origin-refused'],
-    ['a revision that is spoken', { 'mcp-protocol-version': '2025-11-25' }, limits, undefined],
-    ['a revision that is not', { 'mcp-protocol-version': '1999-01-01' }, limits, 'unsupported-version'],
-    ['the modern revision, for now', { 'mcp-protocol-version': '2026-07-28' }, limits, 'unsupported-version'],
   ] as [string, Record<string, string>, AcceptLimits, string | undefined][])('%s', (_, headers, within, rule) => {
     expect((rejection(() => acceptHead(request(headers), within)) as { rule?: string } | undefined)?.rule).toBe(rule);
+  });
+});
+
+describe('the revision of a request that says none in its body', () => {
+  it.each([
+    [undefined, undefined],
+    ['2025-11-25', undefined],
+    ['1999-01-01', 'unsupported-version'],
+    ['2026-07-28', 'unsupported-version'],
+  ])('%s', (revision, rule) => {
+    const headers: Record<string, string> = revision === undefined ? {} : { 'mcp-protocol-version': revision };
+    expect((rejection(() => acceptRevision(request(headers))) as { rule?: string } | undefined)?.rule).toBe(rule);
   });
 });
 

@@ -19,7 +19,7 @@ export interface AcceptLimits {
 }
 
 /**
- * Host and Origin, against web pages that reach into the local network (DNS rebinding), and the protocol revision. Throws HttpFailure.
+ * Host and Origin, against web pages that reach into the local network (DNS rebinding). Throws HttpFailure.
  */
 export function acceptHead(request: IncomingMessage, limits: AcceptLimits): void {
   const { headers } = request;
@@ -27,6 +27,10 @@ export function acceptHead(request: IncomingMessage, limits: AcceptLimits): void
   if (host === undefined || !isPermittedHost(host, limits)) throw new HttpFailure(403, 'host-refused', 'the Host header names a host that this endpoint is not served under');
   if (headers.origin !== undefined && !isPermittedOrigin(headers.origin, limits))
     throw new HttpFailure(403, 'origin-refused', 'web pages of this origin may not call; CUSTOMHOUSE_INGRESS_ALLOWED_ORIGINS lists those that may');
+}
+
+/** The protocol revision of a request of the legacy era. A modern one says it in its body too. Throws HttpFailure. */
+export function acceptRevision({ headers }: IncomingMessage): void {
   const revision = headers[protocolHeader];
   if (revision !== undefined && (typeof revision !== 'string' || revisionOf(revision)?.era !== 'legacy'))
     throw new HttpFailure(400, 'unsupported-version', `the protocol revision in MCP-Protocol-Version is not spoken here; these are: ${legacyRevisions.join(', ')}`, undefined, {

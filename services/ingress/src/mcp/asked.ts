@@ -1,4 +1,5 @@
 import type { ClientMethod, GovernedMethod } from '@customhouse/policy-contract/methods';
+import { envelope } from '@customhouse/mcp-wire/envelope';
 import { traceParent } from '@customhouse/mcp-wire/headers';
 import { isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { Failure } from './failure.js';
@@ -16,6 +17,8 @@ export interface Asked {
   /** How long the caller wants to wait for a person at most, where it said so (`_meta["customhouse/wait_ms"]`). The gateway's own limits count too. */
   readonly wait_ms?: number | undefined;
   readonly traceparent: string | undefined;
+  /** Other members of `_meta` that go to the server: of the trace, and the wish for log messages. */
+  readonly meta?: JsonObject | undefined;
 }
 
 /** Names and URIs are limited, because they are recorded in clear. */
@@ -42,7 +45,16 @@ export function asked(requestId: RequestId, method: ClientMethod, params: JsonOb
     progressToken: isRequestId(token) ? token : undefined,
     wait_ms: isJsonObject(meta) ? waitOf(meta['customhouse/wait_ms']) : undefined,
     traceparent: isJsonObject(meta) ? traceParent(meta['traceparent']) : undefined,
+    meta: isJsonObject(meta) ? passedOn(meta) : undefined,
   };
+}
+
+/** Texts that W3C Trace Context and Baggage define have a length that every peer takes. */
+const longestMeta = 8_192;
+
+function passedOn(meta: JsonObject): JsonObject | undefined {
+  const passed = ['tracestate', 'baggage', envelope.logLevel].filter((name) => typeof meta[name] === 'string' && meta[name].length <= longestMeta);
+  return passed.length === 0 ? undefined : Object.fromEntries(passed.map((name) => [name, meta[name]!]));
 }
 
 function waitOf(value: unknown): number | undefined {

@@ -4,10 +4,12 @@ import type { Sealed } from '@customhouse/events/envelope';
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { Decision } from '@customhouse/policy-contract/decision';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
 import type { ClientSide } from './client-side.js';
+import type { Reply } from './dialect.js';
 import type { Exchange } from './exchange.js';
 import type { Session } from './sessions.js';
 
@@ -51,6 +53,10 @@ export class Call {
   abort: AbortController | undefined;
   /** Who can be told and asked things while the call is under way; undefined when it runs without its client. */
   client: ClientSide | undefined;
+  /** What is sent beside the recorded arguments: the client's answers to what the server asked in the round before, which are recorded on their own. */
+  input: JsonObject | undefined;
+  /** Takes the answer instead of the exchange: a client may have moved on to another request meanwhile. */
+  onReply: ((reply: Reply | undefined) => void) | undefined;
   /** Requests of the server that its client has not answered yet. */
   asking = 0;
   #askedSince = 0;
@@ -94,6 +100,12 @@ export class Call {
   /** How much longer than first said the server may take. */
   more_ms(now: number): number {
     return this.asking > 0 ? Math.max(1_000, this.due - now) : this.due - now;
+  }
+
+  /** Answers whoever waits for the call; undefined when there is nothing to tell. */
+  reply(reply: Reply | undefined): void {
+    if (this.onReply !== undefined) this.onReply(reply);
+    else this.exchange?.reply(this.asked.requestId, reply);
   }
 
   /** Gives the call up: it is not sent any more, or cancelled at its server. */

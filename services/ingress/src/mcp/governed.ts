@@ -53,10 +53,10 @@ async function live(call: Call, parts: Parts): Promise<void> {
 }
 
 async function refuse(call: Call, parts: Parts): Promise<void> {
-  const { decision, exchange, asked: request } = call;
+  const { decision } = call;
   await parts.recorder.refused(call, decision.rules[0]!.id);
   if (call.served === undefined) throw notServed(call, parts);
-  exchange?.reply(request.requestId, refusalReply(call, decision, receiptOf(call.id, call.intent!, parts.sink)));
+  call.reply(refusalReply(call, decision, receiptOf(call.id, call.intent!, parts.sink)));
 }
 
 /** For the client it is as if it did not exist. */
@@ -74,19 +74,16 @@ function notServed(call: Call, { catalog }: Parts): Failure {
 }
 
 function answer(call: Call, parts: Parts, outcome: Outcome, recorded: RecordedEvent | undefined): void {
-  const { exchange, asked: request } = call;
-  if (exchange === undefined) return;
   const receipt = recorded === undefined ? undefined : receiptOf(call.id, recorded, parts.sink);
-  exchange.reply(request.requestId, outcomeReply(call.id, outcome, receipt));
+  call.reply(outcomeReply(call.id, outcome, receipt));
 }
 
 function answerFailure(call: Call, parts: Parts, error: unknown): void {
-  const { exchange, asked: request } = call;
   if (error instanceof Failure) {
     parts.metrics.failures.inc({ rule: error.rule });
-    exchange?.reply(request.requestId, failureReply(error));
+    call.reply(failureReply(error));
     return;
   }
   parts.logger.error({ error, call: call.id }, 'a call failed by a fault of the gateway');
-  exchange?.reply(request.requestId, failureReply(new Failure('internal-error', 'the gateway failed; its log says why', { call: call.id })));
+  call.reply(failureReply(new Failure('internal-error', 'the gateway failed; its log says why', { call: call.id })));
 }

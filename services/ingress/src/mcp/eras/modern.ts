@@ -1,0 +1,215 @@
+import type { Json } from '@customhouse/kernel/canonical';
+import { nameInBody } from '@customhouse/mcp-wire/envelope';
+import { protocolHeader } from '@customhouse/mcp-wire/headers';
+import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import { errorText, resultText } from '@customhouse/mcp-wire/messages';
+import { envelopeOf, isObjection, methodHeader, nameHeader, type Envelope, type Objection } from '@customhouse/mcp-wire/modern-request';
+import { disagreement, paramHeadersOf, type ParamHeader } from '@customhouse/mcp-wire/param-headers';
+import { modernRevisions } from '@customhouse/mcp-wire/revisions';
+import type { ClientMethod } from '@customhouse/policy-contract/methods';
+import { newUlid } from '@customhouse/sealing/random';
+import type { ServedTool } from '../../state/catalog.js';
+import { asked } from '../asked.js';
+import { Call } from '../call.js';
+import { metaOf, type Conversations } from '../conversations.js';
+import { Failure, HttpFailure } from '../failure.js';
+import { govern } from '../governed.js';
+import { isListMethod, listMethods } from '../lists/list-methods.js';
+import type { Lists } from '../lists/lists.js';
+import { offerAt } from '../offer.js';
+import type { Parts } from '../parts.js';
+import type { Peers } from '../peers.js';
+import { failureReply } from '../reply.js';
+import type { RoundRequest, Rounds } from '../rounds.js';
+import type { Session } from '../sessions.js';
+import type { Posted } from './legacy.js';
+import { ModernClient } from './modern-client.js';
+import { ModernDialect } from './modern-dialect.js';
+import { introductionAt } from './introduction.js';
+
+export interface ModernTools {
+  readonly parts: Parts;
+  readonly conversations: Conversations;
+  readonly rounds: Rounds;
+  readonly peers: Peers;
+  readonly lists: Lists;
+  /** For how long a client may keep what it is told of the endpoint. */
+  readonly listTtl_ms: number;
+  readonly version: string;
+  now(): number;
+}
+
+/** One request of the modern era, once its envelope is known to be good. */
+interface Request {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: JsonObject;
+  /** All of it. */
+  readonly message: JsonObject;
+  readonly envelope: Envelope;
+  readonly posted: Posted;
+}
+
+/** What a client may say about itself: it is recorded in clear. */
+const longest = { name: 128, version: 64 };
+const revision = modernRevisions.at(-1)!;
+const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+/** Methods that clients of this revision have; the others of the legacy era are gone. */
+const governed: ReadonlySet<string> = new Set<ClientMethod>(['tools/call', 'prompts/get', 'resources/read', 'completion/complete']);
+/** Methods whose results may ask for input. */
+const inRounds: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+const capabilityOf: Readonly<Record<string, string>> = { 'prompts/get': 'prompts', 'resources/read': 'resources', 'completion/complete': 'completions' };
+
+/** The revision that needs no session, because each request says everything: 2026-07-28. */
+export class ModernEra {
+  /** By the definition of a tool, which is the same object until it changes. */
+  readonly #paramHeaders = new WeakMap<object, readonly ParamHeader[]>();
+
+  constructor(private readonly tools: ModernTools) {}
+
+  /** Serves one POST. Throws HttpFailure for what is no request at all. */
+  post(message: Json, posted: Posted): void {
+    if (Array.isArray(message)) throw new HttpFailure(400, 'invalid-request', `revision ${revision} has no batches: send each message in a request of its own`);
+    const kind = classify(message);
+    if (kind === 'notification') return posted.exchange.endWith(202, '');
+    if (kind !== 'request') {
+      const problem = kind === 'invalid' ? 'the body is not a JSON-RPC 2.0 message as MCP has them' : `clients of revision ${revision} send no answers`;
+      return this.#object(idOf(message), { rule: 'invalid-request', message: problem }, posted);
+    }
+    this.#request(message as JsonObject, posted);
+  }
+
+  #request(message: JsonObject, posted: Posted): void {
+    const { exchange, at } = posted;
+    const id = message['id'] as RequestId;
+    const method = String(message['method']);
+    const { headers } = exchange.request;
+    const envelope = envelopeOf(message, { protocol: one(headers[protocolHeader]), method: one(headers[methodHeader]), name: one(headers[nameHeader]) }, toBase64);
+    if (isObjection(envelope)) return this.#object(id, envelope, posted);
+    exchange.dialect = new ModernDialect({
+      method,
+      name: nameInBody(method, message['params'] as JsonObject | undefined),
+      serverInfo: introductionAt(at, this.tools.parts.catalog, this.tools.version).serverInfo,
+    });
+    try {
+      this.#serve({ id, method, params: message['params'] as JsonObject, message, envelope, posted });
+    } catch (error) {
+      this.#fail(id, error, posted);
+    }
+  }
+
+  #serve(request: Request): void {
+    const { id, method, params, posted } = request;
+    const { exchange, caller, at } = posted;
+    const { lists, parts } = this.tools;
+    if (method === 'server/discover') return exchange.reply(id, { result: this.#discovered(request) });
+    const offer = offerAt(at, parts.catalog);
+    const capability = isListMethod(method) ? listMethods[method].capability : capabilityOf[method];
+    if (capability !== undefined && !isJsonObject(offer[capability])) throw new Failure('method-not-found', `nothing at this endpoint has ${capability}`);
+    if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy(), 'modern')));
+    if (governed.has(method)) return this.#govern(request, method as ClientMethod);
+    throw new Failure('method-not-found', `the method "${method.slice(0, 100)}" is not served here`);
+  }
+
+  #discovered({ posted }: Request): JsonObject {
+    const { parts, listTtl_ms, version } = this.tools;
+    const { instructions } = introductionAt(posted.at, parts.catalog, version);
+    return {
+      supportedVersions: [...modernRevisions],
+      capabilities: offerAt(posted.at, parts.catalog),
+      ...(instructions !== undefined && { instructions }),
+      ttlMs: listTtl_ms,
+      cacheScope: 'private',
+    };
+  }
+
+  #govern(request: Request, method: ClientMethod): void {
+    const { id, envelope, posted } = request;
+    const { exchange, caller, at, address } = posted;
+    const { inputResponses, requestState, ...params } = request.params;
+    const answers = inRounds.has(method) ? answersIn(inputResponses) : {};
+    const { _meta, ...rest } = params;
+    const round: RoundRequest = { caller, at, method, params: rest };
+    if (requestState !== undefined) return this.#goOn(request, round, requestState, answers);
+    const now = this.tools.now();
+    const question = asked(id, method, params);
+    const wrong = this.#paramObjection(request, question.arguments);
+    if (wrong !== undefined) return this.#object(id, wrong, posted);
+    const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
+    const client = new ModernClient(exchange, id, envelope, this.tools.rounds.of(round), () => call.cancel(), answers);
+    call.client = client;
+    call.onReply = (reply) => client.finish(reply);
+    void govern(call, this.tools.parts);
+  }
+
+  /** The client comes back with answers for a call that waits for them. */
+  #goOn({ id, message, posted }: Request, round: RoundRequest, requestState: Json, answers: JsonObject): void {
+    const comeback = this.tools.rounds.comeback(requestState, round);
+    if (comeback.at === 'peer') return this.tools.peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), comeback.url);
+    comeback.client.comeBack(posted.exchange, id, answers);
+  }
+
+  /** The headers that repeat arguments of a tool have to say what the body says. */
+  #paramObjection({ method, posted }: Request, args: JsonObject): Objection | undefined {
+    if (method !== 'tools/call') return undefined;
+    const name = one(posted.exchange.request.headers[nameHeader]);
+    const tool = name === undefined ? undefined : this.tools.parts.catalog.findTool(posted.at, String(name));
+    const declared = tool === undefined ? [] : this.#headersOf(tool);
+    if (declared.length === 0) return undefined;
+    const wrong = disagreement(declared, args, (header) => one(posted.exchange.request.headers[header]), toBase64);
+    return wrong && { rule: 'header-mismatch', message: wrong.message, data: { header: wrong.header } };
+  }
+
+  #headersOf({ described }: ServedTool): readonly ParamHeader[] {
+    let headers = this.#paramHeaders.get(described);
+    if (headers === undefined) this.#paramHeaders.set(described, (headers = paramHeadersOf((described as JsonObject)['inputSchema']).headers));
+    return headers;
+  }
+
+  #session({ params, envelope, posted }: Request, now: number): Session {
+    const { caller, at } = posted;
+    return {
+      id: this.tools.conversations.idFor(caller, metaOf(params), now),
+      protocol: revision,
+      client: envelope.client && { name: recordable(envelope.client.name, longest.name), version: recordable(envelope.client.version, longest.version) },
+      capabilities: envelope.capabilities,
+      server: at.server,
+      toolset: at.toolset,
+      opened: now,
+    };
+  }
+
+  #object(id: RequestId | null, { rule, message, data }: Objection, { exchange }: Posted): void {
+    this.tools.parts.metrics.failures.inc({ rule });
+    exchange.endWith(400, errorText(id, rule, message, data));
+  }
+
+  #fail(id: RequestId, error: unknown, { exchange }: Posted): void {
+    const { metrics, logger } = this.tools.parts;
+    if (error instanceof Failure) metrics.failures.inc({ rule: error.rule });
+    else logger.error({ error }, 'a request failed by a fault of the gateway');
+    exchange.reply(id, failureReply(error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
+  }
+}
+
+/** What the client says of its own accord or was asked for. Throws Failure. */
+function answersIn(inputResponses: Json | undefined): JsonObject {
+  if (inputResponses === undefined) return {};
+  if (!isJsonObject(inputResponses) || !Object.values(inputResponses).every(isJsonObject))
+    throw new Failure('invalid-params', '"inputResponses" must be an object with an object for each of the questions');
+  return inputResponses;
+}
+
+function idOf(message: Json): RequestId | null {
+  const id = isJsonObject(message) ? message['id'] : undefined;
+  return isRequestId(id) ? id : null;
+}
+
+function one(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(', ') : header;
+}
+
+function recordable(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed();
+}
