@@ -6,6 +6,8 @@ export interface CallFilters {
   readonly agent?: string;
   readonly person?: string;
   readonly server?: string;
+  readonly method?: string;
+  readonly during?: string;
   readonly tool?: string;
   readonly session?: string;
   readonly rule?: string;
@@ -22,7 +24,9 @@ export function addCallFilters(command: Command): Command {
     .option('--agent <name>', 'by this agent')
     .option('--person <name>', 'on behalf of this person')
     .option('--server <name>', 'to this server')
-    .option('--tool <name>', "to this tool, by its own name or the clients'")
+    .option('--method <method>', 'of this method of MCP')
+    .option('--tool <name>', "aimed at this tool, prompt or URI, by its own name or the clients'")
+    .option('--during <call>', 'what servers asked of the client in the course of this call')
     .option('--session <id>', 'in this session')
     .option('--rule <id>', 'on which this policy rule fired')
     .addOption(new Option('--effect <effect>', 'what policy decided').choices(['allow', 'refuse', 'hold']))
@@ -33,8 +37,8 @@ export function addCallFilters(command: Command): Command {
 
 /** The filters as the API takes them. */
 export function callFilter(options: CallFilters, text?: string) {
-  const { agent, person, server, tool, session, rule, effect, status: state, since, until } = options;
+  const { agent, person, method, during, server, tool, session, rule, effect, status: state, since, until } = options;
   const from = since === undefined ? undefined : moment(since, Date.now());
   const to = until === undefined ? undefined : moment(until, Date.now());
-  return { agent, person, server, tool, session, rule, effect, status: state, from, to, text };
+  return { agent, person, method, during, server, tool, session, rule, effect, status: state, from, to, text };
 }

@@ -45,7 +45,10 @@ export const Approval = z
     status: ApprovalStatus,
     agent: z.string(),
     person: z.string(),
+    /** `tools/call`, or another method of MCP. */
+    method: z.string(),
     server: z.string(),
+    /** What the method is aimed at, by the server's own name: the tool, the prompt, the URI. */
     tool: z.string(),
     /** The rules that hold the call. */
     rules: z.array(z.string()),
@@ -97,7 +100,15 @@ export const approvalRoutes = {
     summary: 'List approval requests.',
     description: 'Newest first. Every filter that is given must match exactly.',
     roles: ['approver', 'auditor', 'operator'],
-    query: z.strictObject({ ...pageQuery, status: ApprovalStatus.optional(), agent: name.optional(), person: name.optional(), server: name.optional(), tool: name.optional() }),
+    query: z.strictObject({
+      ...pageQuery,
+      status: ApprovalStatus.optional(),
+      agent: name.optional(),
+      person: name.optional(),
+      method: name.optional(),
+      server: name.optional(),
+      tool: z.string().min(1).max(2048).optional(),
+    }),
     response: pageOf(Approval),
     errors: [],
   }),

@@ -34,7 +34,10 @@ export const CallSummary = z
     client: z.strictObject({ name: z.string(), version: z.string() }).nullable(),
     address: z.string().nullable(),
     method: z.string().nullable(),
+    /** Of what a server asks of a client (`elicitation/create`): the call in whose course it does. */
+    during: Ulid.nullable(),
     server: z.string().nullable(),
+    /** What the method is aimed at, by the server's own name: the tool, the prompt, the URI. */
     tool: z.string().nullable(),
     /** The name that the client used. */
     exposed: z.string().nullable(),
@@ -155,7 +158,9 @@ export const callFilter = {
   agent: name.optional(),
   person: name.optional(),
   server: name.optional(),
-  tool: name.optional().describe("The tool's own name, or the name that clients use for it."),
+  method: name.optional().describe('The method of MCP: `tools/call`, `resources/read`, …'),
+  during: Ulid.optional().describe('What servers asked of the client in the course of this call.'),
+  tool: z.string().min(1).max(500).optional().describe("The server's own name for the tool, the prompt or the resource (its URI), or the name that clients use for it."),
   session: name.optional(),
   effect: Effect.optional().describe('What the policy decided.'),
   status: CallStatus.optional(),
@@ -165,7 +170,7 @@ export const callFilter = {
     .min(1)
     .max(500)
     .optional()
-    .describe('Words, all of which must begin a word of the tool, server, agent, person, rules, reasons or messages. Arguments and results are not searched.'),
+    .describe('Words, all of which must begin a word of the method, tool, server, agent, person, rules, reasons or messages. Arguments and results are not searched.'),
   from: moment.optional().describe('Calls from this time on.'),
   to: moment.optional().describe('Calls before this time.'),
 };

@@ -62,6 +62,7 @@ export function approvals(engines: Engines): void {
         call: data.call,
         binding: data.approval.binding,
         requester: { tenant: 'default', agent: 'claude', person: 'alice' },
+        method: 'tools/call',
         server: 'bank',
         tool: 'transfer',
         rules: ['hold-transfers'],
@@ -86,11 +87,20 @@ export function approvals(engines: Engines): void {
       expect(await gateway.status(id, 'closed')).toMatchObject({ terminal: 'call.completed' });
     });
 
+    it('is about a resource by its URI as well as about a tool by its name', async () => {
+      const uri = 'file:///accounts/2026.csv';
+      const { id } = await held({ aim: { method: 'resources/read', tool: uri, definition: null } });
+      const { body } = await gateway.show(id);
+      expect(body).toMatchObject({ method: 'resources/read', server: 'bank', tool: uri });
+      expect(body.rendering.split('\n').slice(0, 3)).toEqual(['method: resources/read', `uri: ${uri}`, 'definition: none']);
+    });
+
     it('is shown as it would run, and the same to everybody', async () => {
       const { held: data, id } = await held({ args: { to: 'DE02', amount: 12.5, memo: 'rent\u202E', body: 'x'.repeat(5_000) } });
       const { status, body } = await gateway.show(id);
       expect(status).toBe(200);
       expect(body.rendering.split('\n')).toEqual([
+        'method: tools/call',
         'tool: transfer',
         'definition: definition-1',
         'server: bank',

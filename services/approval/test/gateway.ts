@@ -229,7 +229,13 @@ export class Ingress {
 
   /** Holds a call, as the pipeline does. Answers what it recorded. */
   async hold(
-    options: { readonly quorum?: number; readonly expires_ms?: number; readonly args?: Json; readonly change?: (held: HeldData) => HeldData } = {},
+    options: {
+      readonly quorum?: number;
+      readonly expires_ms?: number;
+      readonly args?: Json;
+      readonly aim?: Pick<HeldData, 'method' | 'tool' | 'definition'>;
+      readonly change?: (held: HeldData) => HeldData;
+    } = {},
   ): Promise<{ held: HeldData; recorded: RecordedEvent }> {
     const { sealer } = this.gateway;
     const principal = { tenant: 'default', agent: 'claude', person: 'alice', groups: [], credential: { kind: 'key' as const, id: '0123456789abcdef' } };
@@ -246,7 +252,8 @@ export class Ingress {
       generation: 1,
       tool: 'transfer',
       exposed: 'bank__transfer',
-      definition: 'definition-1',
+      definition: 'definition-1' as string | null,
+      ...options.aim,
       arguments: sealer.seal(key, canonicalise(options.args ?? { to: 'DE02', amount: 10 })),
       labels: [],
       findings: [],

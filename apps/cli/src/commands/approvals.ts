@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { approvalRoutes, ApprovalStatus, type Approval, type ApprovalDetail } from '@customhouse/http-contract/approval';
+import { targetText } from '../call-target.js';
 import { checkedUlid } from '../ids.js';
 import { addPageOptions, readPages, showPage, type PageOptions } from '../pages.js';
 import { CliProblem, type Exit } from '../problem.js';
@@ -13,6 +14,7 @@ interface Filters {
   readonly status: string;
   readonly agent?: string;
   readonly person?: string;
+  readonly method?: string;
   readonly server?: string;
   readonly tool?: string;
 }
@@ -22,7 +24,7 @@ const columns: readonly Column<Approval>[] = [
   { title: 'STATUS', value: (row) => row.status },
   { title: 'AGENT', value: (row) => row.agent, max: 24 },
   { title: 'PERSON', value: (row) => row.person, max: 32 },
-  { title: 'TOOL', value: (row) => `${row.server}__${row.tool}`, max: 48 },
+  { title: 'TARGET', value: targetText, max: 48 },
   { title: 'APPROVED', value: (row) => `${row.approvers.length}/${row.quorum}` },
   { title: 'EXPIRES', value: (row) => row.expires },
   { title: 'REASON', value: (row) => row.reason, max: 60 },
@@ -85,13 +87,14 @@ function addFilters(command: Command): Command {
     .option('--agent <name>', 'asked by this agent')
     .option('--person <name>', 'on behalf of this person')
     .option('--server <name>', 'for this server')
-    .option('--tool <name>', 'for this tool, by its own name');
+    .option('--method <method>', 'of this method of MCP')
+    .option('--tool <name>', "for this tool, prompt or URI, by the server's own name");
 }
 
 async function listApprovals(session: Session, options: Filters & PageOptions): Promise<void> {
   const api = session.api('approval');
-  const { status, agent, person, server, tool } = options;
-  const filter = { agent, person, server, tool, status: status === 'all' ? undefined : (status as ApprovalStatus) };
+  const { status, agent, person, method, server, tool } = options;
+  const filter = { agent, person, method, server, tool, status: status === 'all' ? undefined : (status as ApprovalStatus) };
   const page = await readPages(options, (query) => api.request(approvalRoutes.list, { query: { ...query, ...filter } }));
   showPage(session, page, columns, status === 'open' ? 'Nothing waits for a decision.' : 'There are no such requests.');
 }
@@ -116,7 +119,7 @@ async function vote(session: Session, verdict: 'approve' | 'deny', { reason, bin
 }
 
 function sentence(approval: Approval, verdict: 'approve' | 'deny'): string {
-  const what = `${visibleLine(approval.server)}__${visibleLine(approval.tool)} for ${visibleLine(approval.agent)} (${visibleLine(approval.person)})`;
+  const what = `${visibleLine(targetText(approval) ?? '')} for ${visibleLine(approval.agent)} (${visibleLine(approval.person)})`;
   if (verdict === 'deny') return `Denied: ${what} will not run.`;
   if (approval.status === 'open') return `Approved by ${approval.approvers.length} of ${approval.quorum}: ${what} waits for the others.`;
   if (approval.status === 'closed') return `Approved before: ${what} has run, and ended as ${visibleLine(approval.terminal ?? '?')}.`;
@@ -146,7 +149,7 @@ async function watchApprovals(session: Session, options: { readonly interval: st
       session.terminal.item(
         item,
         () =>
-          `${item.status.padEnd(11)} ${item.approval}  ${visibleLine(`${item.agent} (${item.person})`)} → ${visibleLine(`${item.server}__${item.tool}`)}: ${visibleLine(item.reason)}\n`,
+          `${item.status.padEnd(11)} ${item.approval}  ${visibleLine(`${item.agent} (${item.person})`)} → ${visibleLine(targetText(item) ?? '')}: ${visibleLine(item.reason)}\n`,
       );
     }
     await sleep(interval * 1000, undefined, { signal: session.signal }).catch(() => undefined);
@@ -161,7 +164,9 @@ function describeApproval(detail: ApprovalDetail): string {
     ['status', detail.status],
     ['agent', detail.agent],
     ['person', detail.person],
-    ['tool', `${detail.server}__${detail.tool}`],
+    ['method', detail.method],
+    ['server', detail.server],
+    [detail.method === 'tools/call' ? 'tool' : 'target', detail.tool],
     ['held by', detail.rules.join(', ')],
     ['reason', detail.reason],
     ['approved', `${detail.approvers.length} of ${detail.quorum}${detail.approvers.length > 0 ? `: ${detail.approvers.join(', ')}` : ''}`],

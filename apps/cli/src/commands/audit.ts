@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { auditRoutes, type CallDetail, type CallSummary } from '@customhouse/http-contract/audit';
 import { addCallFilters, callFilter, type CallFilters } from '../call-filters.js';
+import { targetText } from '../call-target.js';
 import { describeCall } from '../call-text.js';
 import { checkedUlid } from '../ids.js';
 import { addPageOptions, readPages, showPage, type Page, type PageOptions } from '../pages.js';
@@ -15,7 +16,7 @@ const columns: readonly Column<CallSummary>[] = [
   { title: 'STATUS', value: (row) => row.status },
   { title: 'AGENT', value: (row) => row.agent, max: 24 },
   { title: 'PERSON', value: (row) => row.person, max: 32 },
-  { title: 'TOOL', value: (row) => row.exposed ?? row.tool, max: 48 },
+  { title: 'TARGET', value: targetText, max: 48 },
   { title: 'DECISION', value: (row) => (row.effect === null ? null : `${row.effect} (${row.rules[0]?.id ?? '?'})`), max: 40 },
   { title: 'CALL', value: (row) => row.call },
 ];

@@ -45,9 +45,9 @@ export class CallsConsumer {
     const { tenant, agent, person } = held.principal;
     const holding = held.decision.rules.filter((rule) => rule.effect === 'hold');
     const { id, binding, quorum, expires } = held.approval;
-    const { call, server, tool } = held;
+    const { call, method, server, tool } = held;
     const request = {
-      ...{ approval: id, call, binding, requester: { tenant, agent, person }, server, tool, quorum, expires, held: event.position },
+      ...{ approval: id, call, binding, requester: { tenant, agent, person }, method, server, tool, quorum, expires, held: event.position },
       rules: holding.map((rule) => rule.id),
       reason: holding.map((rule) => rule.reason).join(' '),
     };

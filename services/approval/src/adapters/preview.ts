@@ -18,6 +18,11 @@ export interface Preview {
   readonly preview: string;
 }
 
+function nameOfTarget(method: string): string {
+  if (method === 'tools/call') return 'tool';
+  return method === 'prompts/get' ? 'prompt' : method.startsWith('resources/') ? 'uri' : 'target';
+}
+
 /** Opens the stored copy of a held call and shows it. */
 @Injectable()
 export class Previews {
@@ -29,9 +34,10 @@ export class Previews {
   /** `held`: data of the event as JSON, as it was stored. Throws when it does not fit the event's schema. */
   async of(held: string): Promise<Preview> {
     const call = callHeld.schema.parse(JSON.parse(held));
-    const { principal, server, generation, tool, definition, decision, approval } = call;
+    const { principal, method, server, generation, tool, definition, decision, approval } = call;
     const facts: ToShow['facts'] = [
-      ['tool', tool],
+      ['method', method],
+      [nameOfTarget(method), tool],
       ['definition', definition ?? 'none'],
       ['server', server],
       ['generation', String(generation)],

@@ -9,6 +9,7 @@ export interface RequestRow {
   tenant: string;
   agent: string;
   person: string;
+  method: string;
   server: string;
   tool: string;
   rules: string[];
@@ -36,6 +37,7 @@ export const requestEntity = new EntitySchema<RequestRow>({
     tenant: { type: 'text' },
     agent: { type: 'text' },
     person: { type: 'text' },
+    method: { type: 'text' },
     server: { type: 'text' },
     tool: { type: 'text' },
     rules: { type: 'text', array: true },
@@ -62,6 +64,7 @@ export interface RequestFilter {
   readonly status?: string;
   readonly agent?: string;
   readonly person?: string;
+  readonly method?: string;
   readonly server?: string;
   readonly tool?: string;
 }

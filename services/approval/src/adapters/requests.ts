@@ -58,12 +58,12 @@ export class Requests {
   async open(tx: Tx, request: EventData<typeof requestOpened>, held: Held): Promise<boolean> {
     const { requester } = request;
     const sql = `
-      insert into requests (approval, call, tenant, agent, person, server, tool, rules, reason, binding, quorum, expires, held_partition, held_offset, holder, held, status)
-      values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, $11, $12, $13, $14, $15, $16, 'open') on conflict do nothing returning approval`;
+      insert into requests (approval, call, tenant, agent, person, method, server, tool, rules, reason, binding, quorum, expires, held_partition, held_offset, holder, held, status)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10, $11, $12, $13, $14, $15, $16, $17, 'open') on conflict do nothing returning approval`;
     const inserted = await rowsOf(tx, sql, [
       request.approval,
       request.call,
-      ...[requester.tenant, requester.agent, requester.person, request.server, request.tool].map(storable),
+      ...[requester.tenant, requester.agent, requester.person, request.method, request.server, request.tool].map(storable),
       request.rules.map(storable),
       storable(request.reason),
       request.binding,

@@ -61,6 +61,7 @@ class World {
         call,
         binding: 'right',
         requester: { tenant: 'default', agent: 'claude', person: 'alice' },
+        method: 'tools/call',
         server: 's',
         tool: 't',
         rules: ['r'],

@@ -17,6 +17,7 @@ const opened = (quorum = 1): RequestEvent => ({
     call,
     binding: 'b1nd1ng',
     requester: { tenant: 'default', agent: 'claude', person: 'alice' },
+    method: 'tools/call',
     server: 'bank',
     tool: 'transfer',
     rules: ['hold-transfers'],

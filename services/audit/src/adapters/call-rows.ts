@@ -18,6 +18,7 @@ export interface CallRow {
   readonly client_version: string | null;
   readonly address: string | null;
   readonly method: string | null;
+  readonly during: string | null;
   readonly server: string | null;
   readonly tool: string | null;
   readonly exposed: string | null;
@@ -51,7 +52,24 @@ export type CallTable = 'calls' | 'calls_rebuilt';
 
 /** Every column but the words, in one order for reading and writing. */
 export const columns = [
-  ...['call', 'status', 'tenant', 'intent_event', 'intent_time', 'session', 'agent', 'person', 'client_name', 'client_version', 'address', 'method', 'server', 'tool', 'exposed'],
+  ...[
+    'call',
+    'status',
+    'tenant',
+    'intent_event',
+    'intent_time',
+    'session',
+    'agent',
+    'person',
+    'client_name',
+    'client_version',
+    'address',
+    'method',
+    'during',
+    'server',
+    'tool',
+    'exposed',
+  ],
   ...['definition', 'effect', 'rules', 'rule_ids', 'policy_number', 'policy_digest', 'arguments_bytes', 'arguments_digest', 'dispatch_event', 'responsible_instance'],
   ...['responsible_epoch', 'end_event', 'end_time', 'error', 'reason', 'upstream_ms', 'result_bytes', 'result_digest', 'findings', 'approval', 'anomaly_ids', 'anomaly_kinds'],
 ] as const;
@@ -103,6 +121,7 @@ function toRow(record: CallRecord): CallRow {
     client_version: name(intent?.client?.version),
     address: name(intent?.address),
     method: name(intent?.method),
+    during: intent?.during ?? null,
     server: name(intent?.server),
     tool: name(intent?.tool),
     exposed: name(intent?.exposed),
@@ -163,6 +182,7 @@ function intentOf(row: CallRow): CallRecord['intent'] {
     client: row.client_name === null ? null : { name: row.client_name, version: row.client_version ?? '' },
     address: row.address!,
     method: row.method!,
+    during: row.during,
     server: row.server!,
     tool: row.tool!,
     exposed: row.exposed!,

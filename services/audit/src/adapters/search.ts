@@ -54,7 +54,7 @@ export async function findCall(tx: Tx, call: string, tenant: string): Promise<Ca
 function conditionsOf(filter: CallFilter): Conditions | undefined {
   const conditions = new Conditions();
   conditions.add((place) => `tenant = ${place}`, filter.tenant);
-  for (const name of ['agent', 'person', 'server', 'session', 'effect', 'status'] as const) {
+  for (const name of ['agent', 'person', 'method', 'during', 'server', 'session', 'effect', 'status'] as const) {
     if (filter[name] !== undefined) conditions.add((place) => `${name} = ${place}`, filter[name]);
   }
   if (filter.tool !== undefined) conditions.add((place) => `(tool = ${place} or exposed = ${place})`, filter.tool);
@@ -92,6 +92,7 @@ export function toSummary(row: CallRow): CallSummary {
     client: row.client_name === null ? null : { name: row.client_name, version: row.client_version ?? '' },
     address: row.address,
     method: row.method,
+    during: row.during,
     server: row.server,
     tool: row.tool,
     exposed: row.exposed,

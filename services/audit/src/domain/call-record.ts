@@ -43,6 +43,8 @@ export interface Intent {
   readonly client: { readonly name: string; readonly version: string } | null;
   readonly address: string;
   readonly method: string;
+  /** Of what a server asks of a client: the call in whose course it does. */
+  readonly during: string | null;
   readonly server: string;
   readonly tool: string;
   readonly exposed: string;
@@ -117,6 +119,7 @@ function withIntent(record: CallRecord, fact: IntentFact, status: CallStatus): C
     client: data.client,
     address: data.network.address,
     method: data.method,
+    during: data.during ?? null,
     server: data.server,
     tool: data.tool,
     exposed: data.exposed,

@@ -55,6 +55,20 @@ function at(value: Record<string, any>, path: string): any {
 }
 
 describe('the OCSF record', () => {
+  it.each([
+    ['tools/call', 'transfer_money', 'tool', 'claude for alice@example.com: bank/transfer_money completed'],
+    ['prompts/get', 'greet', 'prompt', 'claude for alice@example.com: prompts/get bank/greet completed'],
+    ['resources/read', 'file:///a', 'resource', 'claude for alice@example.com: resources/read bank/file:///a completed'],
+    ['elicitation/create', 'transfer_money', 'target', 'claude for alice@example.com: elicitation/create bank/transfer_money completed'],
+  ])('of %s names %s as a %s', (method, tool, type, message) => {
+    const intent = admitted('a');
+    Object.assign(intent.data, { method, tool, during: type === 'target' ? '01KCCCCCCCCCCCCCCCCCCCCCCC' : undefined });
+    const record = last(intent, completed('b'))!;
+    expect(record).toMatchObject({ message, api: { operation: method }, resources: [{ name: tool, type, namespace: 'bank' }] });
+    expect(record['unmapped'].customhouse.during).toBe(type === 'target' ? '01KCCCCCCCCCCCCCCCCCCCCCCC' : null);
+    expect(faults(record)).toEqual([]);
+  });
+
   it.each(histories)('of a call that was %s has what the class demands', (_, history) => {
     expect(faults(last(...history)!)).toEqual([]);
   });

@@ -3,7 +3,7 @@ import type { CallFact } from './call-fact.js';
 import type { CallRecord } from './call-record.js';
 
 /** Changes with every change of the mapping, so that a reader can tell records apart. */
-export const mapperVersion = '1.0.0';
+export const mapperVersion = '1.1.0';
 const schemaVersion = '1.9.0';
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined };
@@ -87,7 +87,7 @@ export function toOcsf(record: CallRecord, fact: CallFact): { readonly [name: st
           ? { error: toolFailed ? 'tool_error' : fact.type === 'call.failed' ? fact.data.reason : undefined }
           : undefined,
     },
-    resources: intent ? [{ name: intent.tool, type: 'tool', uid: intent.definition ?? undefined, namespace: intent.server }] : undefined,
+    resources: intent ? [{ name: intent.tool, type: kindOf(intent.method), uid: intent.definition ?? undefined, namespace: intent.server }] : undefined,
     message_context: messageContextOf(record),
     unmapped: {
       customhouse: {
@@ -95,6 +95,7 @@ export function toOcsf(record: CallRecord, fact: CallFact): { readonly [name: st
         rules: intent?.rules.map((rule) => rule.id) ?? [],
         findings: record.findings,
         approval: record.approval,
+        during: intent?.during ?? null,
         chain: { instance: fact.origin.instance, epoch: fact.origin.epoch },
       },
     },
@@ -134,6 +135,13 @@ function endpointOf(address: string): { readonly [name: string]: string } {
   return /^[0-9a-f:.]+$/i.test(address) && /[.:]/.test(address) ? { ip: address } : { name: address === '' ? 'unknown' : address };
 }
 
+/** What a method is aimed at. What a server asks of a client is aimed at what the call is aimed at in whose course it does; nobody knows more of it here. */
+function kindOf(method: string): string {
+  if (method === 'tools/call') return 'tool';
+  if (method === 'prompts/get') return 'prompt';
+  return method.startsWith('resources/') ? 'resource' : 'target';
+}
+
 function reasonOf(record: CallRecord, fact: CallFact): string | undefined {
   if (fact.type === 'call.held') return record.intent?.rules.map((rule) => rule.reason).join(' ');
   return record.end?.event === fact.origin.id ? (record.end.reason ?? undefined) : undefined;
@@ -141,5 +149,5 @@ function reasonOf(record: CallRecord, fact: CallFact): string | undefined {
 
 function messageOf({ intent }: CallRecord, fact: CallFact): string {
   const verb = fact.type.slice('call.'.length).replaceAll('.', ' ');
-  return intent ? `${intent.agent} for ${intent.person}: ${intent.server}/${intent.tool} ${verb}` : `a call ${verb}`;
+  return intent ? `${intent.agent} for ${intent.person}: ${intent.method === 'tools/call' ? '' : `${intent.method} `}${intent.server}/${intent.tool} ${verb}` : `a call ${verb}`;
 }
