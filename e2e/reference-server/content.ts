@@ -73,6 +73,8 @@ export function talkingTools(server: McpServer, journal: Journal): void {
     return text('Reconnection test completed successfully.');
   });
   server.registerTool('test_wait_for_cancellation', { description: 'Works until it is cancelled, half a minute at most.' }, async (ctx) => {
+    const progressToken = ctx.mcpReq._meta?.progressToken;
+    if (progressToken !== undefined) await ctx.mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1 } });
     try {
       await pause(30_000, undefined, { signal: ctx.mcpReq.signal });
     } catch (error) {

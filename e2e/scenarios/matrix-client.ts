@@ -17,7 +17,6 @@ export interface Connected {
 
 const told = [
   'notifications/message',
-  'notifications/progress',
   'notifications/tools/list_changed',
   'notifications/prompts/list_changed',
   'notifications/resources/list_changed',

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,10 +13,15 @@ import { closePassage, type GatewayAddress, register } from '../conformance/pass
 import { withClient } from './matrix-client.js';
 
 const run = promisify(execFile);
-const packageFile = (name: string): string => createRequire(import.meta.url).resolve(`${name}/package.json`);
-const manifestOf = (name: string): { bin: Record<string, string> } => createRequire(import.meta.url)(packageFile(name)) as { bin: Record<string, string> };
-const binOf = (name: string, bin?: string): string => join(dirname(packageFile(name)), bin === undefined ? Object.values(manifestOf(name).bin)[0]! : manifestOf(name).bin[bin]!);
-const server = (name: string): string => join(dirname(packageFile(`@modelcontextprotocol/server-${name}`)), 'dist/index.js');
+/** Not by `require.resolve`: some packages export no package.json. */
+const manifestOf = (name: string): string => findPackageJSON(name, import.meta.url)!;
+
+function binOf(name: string, bin = name): string {
+  const { bin: bins } = JSON.parse(readFileSync(manifestOf(name), 'utf8')) as { bin: Record<string, string> };
+  return join(dirname(manifestOf(name)), bins[bin] ?? Object.values(bins)[0]!);
+}
+
+const server = (name: string): string => join(dirname(manifestOf(`@modelcontextprotocol/server-${name}`)), 'dist/index.js');
 const stdio = (name: string, ...args: string[]): object => ({ kind: 'stdio', command: process.execPath, args: [server(name), ...args], env: {} });
 const said = (result: unknown): string => JSON.stringify((result as { content: unknown }).content);
 
@@ -144,7 +149,7 @@ function realClients(reference: () => string): void {
       const home = mkdtempSync(join(tmpdir(), 'customhouse-peer-'));
       const client = new Client({ name: 'stdio-only', version: '1.0.0' });
       try {
-        const args = [binOf('mcp-remote', 'mcp-remote'), reference(), '--allow-http', '--transport', 'http-only'];
+        const args = [binOf('mcp-remote'), reference(), '--allow-http', '--transport', 'http-only'];
         await client.connect(
           new StdioClientTransport({
             command: process.execPath,
