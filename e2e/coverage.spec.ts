@@ -7,7 +7,9 @@ const scenarios = new URL('./scenarios/', import.meta.url);
 function citedIds(): string[] {
   const texts = readdirSync(scenarios).map((name) => readFileSync(new URL(name, scenarios), 'utf8'));
   return texts.flatMap((text) =>
-    [...text.matchAll(/(?:\b(?:it|test)|\bit\.each\([^`]*?\))\(\s*[`'"]((?:\[[a-z0-9-]+\])+)/g)].flatMap((match) => [...match[1]!.matchAll(/\[([a-z0-9-]+)\]/g)].map((id) => id[1]!)),
+    [...text.matchAll(/(?:\b(?:it|test)|\bit\.each\([^`]*?\))\(\s*[`'"]((?:\[[a-z0-9-]+\])+)/g)].flatMap((match) =>
+      [...match[1]!.matchAll(/\[([a-z0-9-]+)\]/g)].map((id) => id[1]!),
+    ),
   );
 }
 
