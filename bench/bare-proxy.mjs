@@ -1,4 +1,4 @@
-// The yardstick: a reverse proxy on undici's `dispatch` that looks at nothing. `node bare-proxy.mjs TARGET_URL [PORT]` prints its port.
+// The yardstick: a reverse proxy on undici's `dispatch` that looks at nothing. `node bare-proxy.mjs TARGET_URL` prints its port.
 // Bodies are collected and sent whole, which for small messages costs less than streaming them.
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
@@ -44,4 +44,4 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 120_000;
-server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => console.log(server.address().port));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -8,10 +8,10 @@ const load = fileURLToPath(new URL('./load.mjs', import.meta.url));
 
 /**
  * Runs the load and reads the target's processor time from outside, exactly between the load's marks.
- * `pid` is the process whose cost counts; undefined for the direct path.
+ * `pid` is the process whose cost counts; undefined for the direct path. The rest are options of the load.
  */
-export function measure({ url, tool, concurrency, seconds, bearer, pid }) {
-  const args = [load, url, tool, String(concurrency), String(seconds), ...(bearer ? [bearer] : [])];
+export function measure({ url, tool, concurrency, seconds, pid, ...options }) {
+  const args = [load, url, tool, String(concurrency), String(seconds), JSON.stringify(options)];
   const command = pinned ? ['taskset', '-c', String(otherCore), process.execPath, ...args] : [process.execPath, ...args];
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   let before;

@@ -1,4 +1,4 @@
-// What the gateway costs, as ratios in one run: npm run bench [-- --json] [--seconds 8] [--rounds 3] [--only strict_kafka,relaxed_kafka]
+// What the gateway costs, as ratios in one run: npm run bench [-- --json] [--seconds 8] [--rounds 3] [--only strict_kafka,scale] [--profile DIR]
 //
 // The measured process has a core to itself; upstream, load, database and broker share the other one. Processor time is what the
 // operating system charged to that process (with all its threads) between the load's own marks. A ratio is the bare proxy's
@@ -10,10 +10,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, median } from './measure.mjs';
 import { measuredCore, otherCore, pinned, start, stopAll } from './processes.mjs';
+import { measureScale } from './scale.mjs';
 import { hasDocker, startDatabase, startEmbedded, startKafka, startServices } from './systems.mjs';
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '8' }, rounds: { type: 'string', default: '3' }, only: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    profile: { type: 'string' },
+  },
 });
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
@@ -24,6 +31,7 @@ const folder = mkdtempSync(join(tmpdir(), 'customhouse-bench-'));
 const cleanUp = [];
 const only = options.only?.split(',');
 const wanted = (name) => !only || only.includes(name);
+const { profile } = options;
 
 async function latency(target) {
   const alone = await measure({ ...target, concurrency: 1, seconds });
@@ -63,7 +71,7 @@ async function main() {
   const upstreamUrl = `http://127.0.0.1:${await upstream.line()}/mcp`;
   const bare = start('bare proxy', measuredCore, [here('bare-proxy.mjs'), upstreamUrl]);
   const proxy = { url: `http://127.0.0.1:${await bare.line()}/mcp`, tool: 'echo', pid: bare.pid };
-  const database = await startDatabase(folder);
+  const database = await startDatabase(folder, ['append', 'strict_kafka', 'relaxed_kafka', 'strict_embedded', 'relaxed_embedded', 'scale']);
   cleanUp.push(database.stop);
   const report = {
     machine: `${cpus()[0].model}, ${cpus().length} cores${pinned ? ', pinned' : ', NOT pinned'}`,
@@ -86,19 +94,27 @@ async function main() {
   report.rps = { direct: direct.busy.rps, bare_proxy: proxied.busy.rps };
   report.added_ms.bare_proxy = added(proxied.alone, proxied.busy, direct);
 
-  const systems = [
-    ['strict_embedded', () => startEmbedded({ upstream: upstreamUrl, database: database.url, relaxed: false })],
-    ['relaxed_embedded', () => startEmbedded({ upstream: upstreamUrl, database: database.url, relaxed: true })],
-  ];
-  report.append_ms.postgres = await append(database.url);
-  if (hasDocker()) {
+  const embedded = (name, relaxed) => () => startEmbedded({ upstream: upstreamUrl, database: database.urls[name], relaxed, profile });
+  // Each with a broker and a database that nobody used before.
+  const onKafka = (name, relaxed) => async () => {
     const kafka = await startKafka();
     cleanUp.push(kafka.stop);
-    systems.unshift(
-      ['strict_kafka', () => startServices({ upstream: upstreamUrl, database: database.url, log: kafka.url, relaxed: false })],
-      ['relaxed_kafka', () => startServices({ upstream: upstreamUrl, database: database.url, log: kafka.url, relaxed: true })],
-    );
-  } else say('no Docker engine answers: the rows on Kafka are left out');
+    const system = await startServices({ upstream: upstreamUrl, database: database.urls[name], log: kafka.url, relaxed, profile });
+    return { ...system, stop: () => system.stop().then(kafka.stop) };
+  };
+  report.append_ms.postgres = await append(database.urls.append);
+  const docker = hasDocker();
+  if (!docker) say('no Docker engine answers: the rows on Kafka are left out');
+  const systems = [
+    ...(docker
+      ? [
+          ['strict_kafka', onKafka('strict_kafka', false)],
+          ['relaxed_kafka', onKafka('relaxed_kafka', true)],
+        ]
+      : []),
+    ['strict_embedded', embedded('strict_embedded', false)],
+    ['relaxed_embedded', embedded('relaxed_embedded', true)],
+  ];
 
   for (const [name, launch] of systems) {
     if (!wanted(name)) continue;
@@ -113,6 +129,12 @@ async function main() {
     report.memory_mib[name] = result.memory_mib;
     report.cores_busy[name] = result.cores_busy;
     report.added_ms[name] = added(result.alone, result.busy, direct);
+  }
+  if (docker && wanted('scale')) {
+    say('scale');
+    const system = await onKafka('scale', false)();
+    report.scale = await measureScale({ system, proxy, seconds, rounds, say });
+    await system.stop();
   }
   return report;
 }

@@ -1,15 +1,17 @@
-// The cheapest MCP server there can be, so that the benchmark measures what is before it: one tool that echoes.
-// Streamable HTTP, JSON answers. Prints its port. `node stand-in-upstream.mjs [PORT]`
+// The cheapest MCP server there can be, so that the benchmark measures what is before it: a tool that echoes, one
+// that answers with 100 KB, and as many others as are asked for. Streamable HTTP, JSON answers. Prints its port.
+// `node stand-in-upstream.mjs [TOOLS]`
 import { createServer } from 'node:http';
 
-const tools = [
-  {
-    name: 'echo',
-    description: 'Returns the message.',
-    inputSchema: { type: 'object', properties: { message: { type: 'string' } }, required: ['message'] },
-    annotations: { readOnlyHint: true },
-  },
-];
+const tool = (name) => ({
+  name,
+  description: 'Returns the message.',
+  inputSchema: { type: 'object', properties: { message: { type: 'string' } }, required: ['message'] },
+  annotations: { readOnlyHint: true },
+});
+const number = Number(process.argv[2] ?? 2);
+const tools = [tool('echo'), tool('big'), ...Array.from({ length: number - 2 }, (_, index) => tool(`filler_${index}`))];
+const big = Array.from({ length: 100 }, (_, index) => ({ type: 'text', text: `${index}: ${'The quick brown fox jumps over the lazy dog. '.repeat(22)}` }));
 
 function answer(request) {
   switch (request.method) {
@@ -18,7 +20,7 @@ function answer(request) {
     case 'tools/list':
       return { tools };
     case 'tools/call':
-      return { content: [{ type: 'text', text: `Echo: ${request.params.arguments.message}` }] };
+      return { content: request.params.name === 'big' ? [{ type: 'text', text: 'Echo: ' }, ...big] : [{ type: 'text', text: `Echo: ${request.params.arguments.message}` }] };
     default:
       return {};
   }
@@ -47,4 +49,4 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 120_000;
-server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => console.log(server.address().port));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -10,6 +10,8 @@ import { measuredCore, otherCore, pinned, start } from './processes.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const main = (place) => here(`../${place}/dist/main.js`);
+/** Arguments of Node that make it write a CPU profile into a folder when it ends. */
+const profiled = (folder) => (folder ? ['--cpu-prof', '--cpu-prof-dir', folder] : []);
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -64,15 +66,16 @@ export async function startKafka() {
   return { url: `kafka://127.0.0.1:${port}`, stop: () => void docker('rm', '--force', id) };
 }
 
-export async function startDatabase(folder) {
-  const database = start('database', otherCore, [here('database.mjs'), join(folder, 'postgres')]);
-  return { url: await database.line(), stop: database.stop };
+/** One PostgreSQL with a database of its own for each name. */
+export async function startDatabase(folder, names) {
+  const database = start('database', otherCore, [here('database.mjs'), join(folder, 'postgres'), ...names]);
+  return { urls: JSON.parse(await database.line()), stop: database.stop };
 }
 
 const rules = {
   version: 1,
   rules: [
-    { id: 'bench-reads', effect: 'allow', reason: 'The benchmark may read.', tools: ['bench/*'] },
+    { id: 'bench-reads', effect: 'allow', reason: 'The benchmark may read.', tools: ['bench/*', 'many-*/*'] },
     { id: 'bench-no-vault', effect: 'refuse', reason: 'Not about the vault.', tools: ['bench/*'], when: [{ argument: '/message', is: 'like', value: '*vault*' }] },
   ],
 };
@@ -108,11 +111,25 @@ async function furnish({ registry, policy, operator, upstream, mcp }) {
   throw new Error('the gateway never made its first call');
 }
 
+async function rpc(url, headers, message) {
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }) });
+  return { session: response.headers.get('mcp-session-id'), text: await response.text() };
+}
+
+async function isListed(mcp, bearer, path, tool) {
+  const url = new URL(path, mcp);
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${bearer}` };
+  const { session } = await rpc(url, headers, { method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'bench', version: '1' } } });
+  if (!session) return false;
+  const { text } = await rpc(url, { ...headers, 'mcp-session-id': session }, { method: 'tools/list', params: {} });
+  return text.includes(`"${tool}"`);
+}
+
 /** Six services in one process on the PostgreSQL log. */
-export async function startEmbedded({ upstream, database, relaxed }) {
+export async function startEmbedded({ upstream, database, relaxed, profile }) {
   const folder = mkdtempSync(join(tmpdir(), 'customhouse-bench-'));
   const environment = { CUSTOMHOUSE_DATABASE_URL: database, CUSTOMHOUSE_INGRESS_RELAXED_READS: String(relaxed), CUSTOMHOUSE_LOG_LEVEL: 'warn' };
-  const gateway = start('embedded', measuredCore, [here('../apps/cli/bin/customhouse.mjs'), 'up', '--json', '--port', '0', '--data', folder], environment);
+  const gateway = start('embedded', measuredCore, [...profiled(profile), here('../apps/cli/bin/customhouse.mjs'), 'up', '--json', '--port', '0', '--data', folder], environment);
   const { mcp, api, operator_key_file } = await gateway.line((line) => (line.startsWith('{"ready"') ? JSON.parse(line) : undefined));
   const operator = readFileSync(operator_key_file, 'utf8').trim();
   const bearer = await furnish({ registry: api, policy: api, operator, upstream, mcp });
@@ -124,7 +141,7 @@ export async function startEmbedded({ upstream, database, relaxed }) {
 }
 
 /** Services in processes of their own on Kafka, as a company runs them; only the ingress is on the measured core. */
-export async function startServices({ upstream, database, log, relaxed, client = 'platformatic' }) {
+export async function startServices({ upstream, database, log, relaxed, profile, client = 'platformatic' }) {
   const folder = mkdtempSync(join(tmpdir(), 'customhouse-bench-'));
   const sealing = join(folder, 'sealing-key');
   writeFileSync(sealing, randomBytes(32).toString('base64url'), { mode: 0o600 });
@@ -141,7 +158,11 @@ export async function startServices({ upstream, database, log, relaxed, client =
   const processes = [];
   /** Starts a service and waits until it says that it is ready. */
   const launch = async (name, core, more = {}) => {
-    const service = start(name, core, [main(`services/${name}`)], { ...common, CUSTOMHOUSE_API_PORT: String(ports[name]), ...more });
+    const service = start(name, core, [...(name === 'ingress' ? profiled(profile) : []), main(`services/${name}`)], {
+      ...common,
+      CUSTOMHOUSE_API_PORT: String(ports[name]),
+      ...more,
+    });
     processes.push(service);
     for (let tries = 0; tries < 300; tries += 1) {
       const response = await Promise.race([service.failed, fetch(`http://127.0.0.1:${ports[name]}/health/ready`).catch(() => undefined)]);
@@ -163,5 +184,16 @@ export async function startServices({ upstream, database, log, relaxed, client =
     for (const service of processes.reverse()) await service.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, tool: 'bench__echo', bearer, pid: ingress.pid, log, stop };
+  const registry = `http://127.0.0.1:${ports.registry}`;
+  /** Resolves when the tool is served. */
+  const addServer = async (name, upstreamUrl, tool) => {
+    await ask(registry, operator, 'POST', '/v1/servers', { name, transport: { kind: 'http', url: upstreamUrl } });
+    for (let tries = 0; tries < 300; tries += 1) {
+      const { items } = await ask(registry, operator, 'GET', `/v1/tools?server=${name}&limit=1`);
+      if (items.length > 0 && (await isListed(url, bearer, `/servers/${name}/mcp`, tool))) return;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error(`the tools of ${name} were never listed`);
+  };
+  return { url, tool: 'bench__echo', bearer, pid: ingress.pid, log, addServer, stop };
 }
