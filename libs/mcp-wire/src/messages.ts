@@ -33,6 +33,6 @@ function idText(id: RequestId): string {
 }
 
 /** One message as a server-sent event. JSON text never holds a line break, so one data line is enough. */
-export function serverSentEvent(message: string): string {
-  return `event: message\ndata: ${message}\n\n`;
+export function serverSentEvent(message: string, id?: string): string {
+  return id === undefined ? `event: message\ndata: ${message}\n\n` : `event: message\nid: ${id}\ndata: ${message}\n\n`;
 }

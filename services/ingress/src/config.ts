@@ -1,6 +1,10 @@
+import { z } from 'zod';
 import { bytes, count, flag, list, milliseconds, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
 import { jwtIssuersText } from '@customhouse/identity/jwt-issuers';
 
+const origin = text
+  .refine((value) => /^https?:\/\/[^/?#@]+\/?$/.test(value) && URL.canParse(value), 'must be http://host:port or https://host:port, without a path')
+  .transform((value) => new URL(value).origin);
 const positive = count.refine((value) => value > 0, 'must be at least 1');
 const some = milliseconds.refine((value) => value > 0, 'must be at least 1');
 
@@ -55,11 +59,58 @@ export const ingressSettings = {
     default: '200',
     description: 'Standing notification streams (GET) of one agent and person.',
   }),
+  listenResources: setting({
+    env: 'CUSTOMHOUSE_INGRESS_LISTEN_RESOURCES',
+    schema: positive,
+    default: '100',
+    description: 'Resources that one stream of subscriptions/listen may be about.',
+  }),
+  resumptions: setting({
+    env: 'CUSTOMHOUSE_INGRESS_RESUMPTIONS',
+    schema: positive,
+    default: '200',
+    description: 'Streams that clients lost and continue (GET with Last-Event-ID) at once; each reads the log, and more are refused.',
+  }),
+  peerUrl: setting({
+    env: 'CUSTOMHOUSE_INGRESS_PEER_URL',
+    schema: origin.optional(),
+    description: 'URL at which other replicas of the ingress reach the MCP endpoint of this one, for example http://10.1.2.3:8400. Needed where there are several.',
+  }),
+  peers: setting({
+    env: 'CUSTOMHOUSE_INGRESS_PEERS',
+    schema: list.pipe(z.array(origin)),
+    default: '',
+    description: 'URLs of all replicas of the ingress; a name that has several addresses stands for all of them. This one may be among them.',
+  }),
+  peerTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_PEER_TIMEOUT_MS',
+    schema: some,
+    default: '10000',
+    description: 'Time for another replica to begin its answer to a request that was forwarded to it.',
+  }),
   callTimeout_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_CALL_TIMEOUT_MS',
     schema: some,
     default: '120000',
     description: 'Time for a server to answer a call, waiting for its turn included.',
+  }),
+  askTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ASK_TIMEOUT_MS',
+    schema: some,
+    default: '300000',
+    description: 'Time for a client to answer what a server asks of it: there may be a person to fill in a form. It does not count against the call.',
+  }),
+  asksPerCall: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ASKS_PER_CALL',
+    schema: positive,
+    default: '16',
+    description: 'Requests of a server to the client of one call that may wait for their answer at once; more are refused.',
+  }),
+  roundsPerCall: setting({
+    env: 'CUSTOMHOUSE_INGRESS_ROUNDS_PER_CALL',
+    schema: positive,
+    default: '16',
+    description: 'How often a server of the revision 2026-07-28 may ask for input in the course of one call; then the call fails.',
   }),
   resultBytes: setting({
     env: 'CUSTOMHOUSE_INGRESS_RESULT_BYTES',
@@ -86,6 +137,12 @@ export const ingressSettings = {
     schema: some,
     default: '604800000',
     description: 'A session ends this long after it began; the client then opens another.',
+  }),
+  conversation_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CONVERSATION_MS',
+    schema: some,
+    default: '3600000',
+    description: 'What a caller of the revision 2026-07-28 does within this time is one session, where the client names no conversation.',
   }),
   drain_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_DRAIN_MS', schema: milliseconds, default: '10000', description: 'Time that calls in flight are given at shutdown.' }),
 

@@ -4,7 +4,7 @@ import type { EventLog } from '@customhouse/event-log/port';
 import { followState, type StateChange, type StateFollower } from '@customhouse/event-log/state-follower';
 import { JwtVerifier } from '@customhouse/identity/jwt-verifier';
 import type { KeyDirectory } from '@customhouse/identity/key-directory';
-import { isLoopbackName } from '@customhouse/mcp-wire/headers';
+import { hostName, isLoopbackName } from '@customhouse/mcp-wire/headers';
 import { builtInModule } from '@customhouse/policies/built-in';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { Sealer } from '@customhouse/sealing/sealer';
@@ -15,15 +15,23 @@ import { detectorInspector } from './inspector.js';
 import { IngressMetrics } from './metrics.js';
 import { ActiveCalls } from './mcp/active-calls.js';
 import { developmentCaller } from './mcp/caller.js';
+import { ClientAsks } from './mcp/client-asks.js';
+import { Conversations } from './mcp/conversations.js';
 import { LegacyEra } from './mcp/eras/legacy.js';
+import { Listeners } from './mcp/eras/listeners.js';
+import { ModernEra } from './mcp/eras/modern.js';
 import { Failure } from './mcp/failure.js';
 import { Lists } from './mcp/lists/lists.js';
-import { ListStreams } from './mcp/list-streams.js';
+import { Peers } from './mcp/peers.js';
 import type { Parts } from './mcp/parts.js';
 import { PauseWatch } from './mcp/pause-watch.js';
 import { Recorder, type OutcomeSink } from './mcp/record.js';
 import { McpServer } from './mcp/server.js';
+import { noticesTo } from './mcp/notices.js';
+import { Resumptions } from './mcp/resumptions.js';
+import { Rounds } from './mcp/rounds.js';
 import { Sessions } from './mcp/sessions.js';
+import { StandingStreams } from './mcp/standing-streams.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
@@ -58,7 +66,10 @@ export class Ingress {
   readonly #unfinished: UnfinishedBusiness;
   readonly #upstreams: Upstreams;
   readonly #pauses = new PauseWatch();
-  readonly #streams: ListStreams;
+  readonly #streams: StandingStreams;
+  readonly #peers: Peers;
+  readonly #rounds: Rounds;
+  readonly #listeners: Listeners;
   #follower: StateFollower | undefined;
   /** The held calls that there were at the start are known. */
   #holdsRead = false;
@@ -69,10 +80,14 @@ export class Ingress {
     const loopback = isLoopbackName(settings.host);
     const development = host.development && loopback;
     this.#active = new ActiveCalls(settings);
-    this.#streams = new ListStreams(settings);
+    this.#listeners = new Listeners(settings);
+    this.#streams = new StandingStreams(settings, this.#listeners);
     this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#streams.changed());
     this.#unfinished = new UnfinishedBusiness(sink, unfinishedLimit, (problem, error) => logger.warn({ error }, problem));
-    this.#upstreams = new Upstreams(settings, logger);
+    const inspector = detectorInspector();
+    this.#peers = new Peers({ self: settings.peerUrl, peers: settings.peers, timeout_ms: settings.peerTimeout_ms, key: this.#key('peers'), logger });
+    this.#rounds = new Rounds(this.#key('rounds'), settings.peerUrl, settings, Date.now);
+    this.#upstreams = new Upstreams(settings, logger, noticesTo(this.#streams, this.#peers, inspector));
     const recorder = new Recorder(sink, sealer, this.#unfinished, settings);
     this.#holds = new HoldDesk({ sink, log, sealer, recorder, active: this.#active, logger }, settings);
     const metrics = new IngressMetrics(host.registry, this.#levels());
@@ -83,7 +98,7 @@ export class Ingress {
       recorder,
       catalog: this.#catalog,
       policy: () => this.#inForce(),
-      inspector: detectorInspector(),
+      inspector,
       sender: this.#upstreams,
       holds: this.#holds,
       active: this.#active,
@@ -92,23 +107,69 @@ export class Ingress {
       logger,
     };
     this.#holds.finisher = new HeldRunner({ log, sealer, keys, development, now: Date.now }, parts);
-    const sessions = new Sessions(Buffer.from(sealer.digest('customhouse.session-ids.v1'), 'base64url'), settings.sessionTtl_ms);
-    this.#server = new McpServer({
+    this.#server = this.#endpoint(parts, loopback, development);
+  }
+
+  #key(purpose: string): Buffer {
+    return Buffer.from(this.host.sealer.digest(`customhouse.${purpose}.v1`), 'base64url');
+  }
+
+  #endpoint(parts: Parts, loopback: boolean, development: boolean): McpServer {
+    const { settings, log, sealer, keys, logger } = this.host;
+    const sessions = new Sessions(this.#key('session-ids'), settings.sessionTtl_ms);
+    const asks = new ClientAsks(this.#key('asks'), settings.peerUrl);
+    const resumptions = new Resumptions({
+      log,
+      sealer,
+      streams: this.#streams,
+      key: this.#key('events'),
+      limit: settings.resumptions,
+      keepAlive_ms: settings.keepAlive_ms,
+      logger,
+    });
+    const lists = new Lists(this.#catalog, settings);
+    return new McpServer({
       settings,
       limits: {
         bodyBytes: settings.bodyBytes,
         json: { depth: settings.jsonDepth, members: settings.jsonKeys },
-        hosts: settings.allowedHosts.length === 0 ? undefined : new Set(settings.allowedHosts.map((name) => name.toLowerCase())),
+        hosts: allowedHosts(settings),
         origins: new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase())),
         loopback,
       },
-      identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(host.tenant) : undefined, now: Date.now },
-      legacy: new LegacyEra({ parts, sessions, lists: new Lists(this.#catalog, settings), version, batchMessages: settings.batchMessages, now: Date.now }),
+      identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(this.host.tenant) : undefined, now: Date.now },
+      legacy: new LegacyEra({
+        parts,
+        sessions,
+        asks,
+        peers: this.#peers,
+        resumptions,
+        lists,
+        version,
+        onRootsChanged: ({ who }) => this.#upstreams.notify(who, 'notifications/roots/list_changed', undefined),
+        batchMessages: settings.batchMessages,
+        now: Date.now,
+      }),
+      modern: new ModernEra({
+        parts,
+        conversations: new Conversations(this.#key('conversations'), settings.conversation_ms),
+        rounds: this.#rounds,
+        peers: this.#peers,
+        lists,
+        streams: this.#streams,
+        listeners: this.#listeners,
+        listTtl_ms: settings.listTtl_ms,
+        version,
+        now: Date.now,
+      }),
       sessions,
       streams: this.#streams,
+      listeners: this.#listeners,
+      peers: this.#peers,
+      resumptions,
       isServer: (name) => this.#catalog.server(name) !== undefined,
       isToolset: (name) => this.#catalog.toolset(name) !== undefined,
-      metrics,
+      metrics: parts.metrics,
       logger,
     });
   }
@@ -158,6 +219,7 @@ export class Ingress {
     clearInterval(this.#ticker);
     await this.#unfinished.close(2_000);
     this.#server.close();
+    this.#peers.close();
     await this.#upstreams.close();
     this.#pauses.close();
     await this.#follower?.close();
@@ -166,8 +228,8 @@ export class Ingress {
   #apply(change: StateChange): void {
     if (change.topic === topics.policy) return this.#policy.apply(change);
     if (change.topic === topics.approvals) return this.#holds.apply(change);
-    this.#catalog.apply(change);
-    this.#streams.changed();
+    const changed = this.#catalog.apply(change);
+    if (changed !== undefined) this.#streams.changed(changed.lists.map((kind) => (kind === 'templates' ? 'resources' : kind)));
   }
 
   #inForce(): Policy {
@@ -200,9 +262,16 @@ export class Ingress {
       calls: () => this.#active.size,
       waiting: () => this.#holds.waiting,
       holds: () => this.#holds.size,
-      streams: () => this.#streams.size,
+      streams: () => this.#streams.size + this.#listeners.size,
       unrecorded: () => this.#unfinished.size,
       staleness_s: () => (this.#follower === undefined || !this.#follower.ready ? -1 : this.#follower.staleness_ms / 1000),
     };
   }
+}
+
+/** Names that requests may be addressed to: undefined for any. Other replicas use the one of the peer URL. */
+function allowedHosts({ allowedHosts: names, peerUrl }: IngressSettings): ReadonlySet<string> | undefined {
+  if (names.length === 0) return undefined;
+  const own = peerUrl === undefined ? undefined : hostName(new URL(peerUrl).host);
+  return new Set([...names.map((name) => name.toLowerCase()), ...(own === undefined ? [] : [own])]);
 }

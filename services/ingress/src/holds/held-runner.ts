@@ -1,29 +1,27 @@
 import { bindingText } from '@customhouse/events/call/binding';
-import type { callAborted, callCompleted, callDenied, callFailed, callOutcomeLost } from '@customhouse/events/call/events';
+import type { callDenied } from '@customhouse/events/call/events';
 import type { EventData } from '@customhouse/events/catalogue';
 import type { EventLog, Position } from '@customhouse/event-log/port';
 import { LogRefused, type RecordedEvent } from '@customhouse/event-log/sink';
-import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { KeyDirectory } from '@customhouse/identity/key-directory';
 import { timestamp } from '@customhouse/kernel/time';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { KeyDestroyed, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
-import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import { admit } from '../domain/admit.js';
 import { objection, type Standing } from '../domain/recheck.js';
 import { Call } from '../mcp/call.js';
 import { callerOf } from '../mcp/caller.js';
-import type { Outcome } from '../mcp/outcome.js';
 import type { Parts } from '../mcp/parts.js';
-import { deniedReply, outcomeReply, receiptOf, type Receipt } from '../mcp/reply.js';
+import { deniedReply, outcomeReply, receiptOf } from '../mcp/reply.js';
 import { resolveAgain } from '../mcp/resolve.js';
 import { run } from '../mcp/run.js';
 import { questionOf } from '../mcp/judge.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
 import { firstDecisive } from '../mcp/log-search.js';
+import { recordedReply } from '../mcp/recorded-outcome.js';
 import { readEvent, readHeld, type StoredHold } from './stored-hold.js';
 
 interface Tools {
@@ -65,7 +63,7 @@ export class HeldRunner implements Finisher {
     const event = await readEvent(this.tools.log, outcome);
     if (event === undefined)
       return { reply: outcomeReply(hold.call, { kind: 'lost', reason: 'record-gone', message: 'the call has ended, and its record is no longer kept' }, undefined) };
-    return this.#endingOf(hold, event);
+    return { reply: await recordedReply({ id: hold.call, method: hold.method }, event, this.tools.sealer) };
   }
 
   /** A moment's trouble with the log or the keys is no reason to end a call. */
@@ -165,54 +163,14 @@ export class HeldRunner implements Finisher {
       return false;
     }
   }
-
-  async #endingOf(hold: Hold, event: StoredEvent): Promise<Ending> {
-    const receipt = receiptIn(event, hold.call);
-    if (event.type === 'call.denied') {
-      const { reason, message } = event.data as EventData<typeof callDenied>;
-      return { reply: deniedReply({ id: hold.call, method: hold.method }, hold.approval, reason, message, receipt) };
-    }
-    const outcome = await this.#outcomeIn(event);
-    return { reply: outcomeReply(hold.call, outcome, receipt) };
-  }
-
-  async #outcomeIn(event: StoredEvent): Promise<Outcome> {
-    switch (event.type) {
-      case 'call.completed': {
-        const { result, findings } = event.data as EventData<typeof callCompleted>;
-        const text = await this.#open(result);
-        return text === undefined ? erased : { kind: 'completed', result: JSON.parse(text) as JsonObject, text, findings };
-      }
-      case 'call.failed': {
-        const { reason, message, result } = event.data as EventData<typeof callFailed>;
-        if (result === null) return { kind: 'unsent', rule: 'upstream-unavailable', reason, message };
-        const text = await this.#open(result);
-        return text === undefined ? erased : { kind: 'error', error: JSON.parse(text) as JsonRpcError, text, findings: [] };
-      }
-      case 'call.aborted':
-        return { kind: 'unsent', rule: 'log-unavailable', reason: (event.data as EventData<typeof callAborted>).reason, message: notSent };
-      default:
-        return { kind: 'lost', reason: (event.data as EventData<typeof callOutcomeLost>).reason, message: 'the call was sent, and nobody can know whether it took effect' };
-    }
-  }
-
-  async #open(sealed: Parameters<Sealer['open']>[0]): Promise<string | undefined> {
-    try {
-      return await this.tools.sealer.open(sealed);
-    } catch (error) {
-      if (error instanceof KeyDestroyed) return undefined;
-      throw error;
-    }
-  }
 }
 
 const notSent = 'the approved call was not sent, because its record could not be made; it has to be asked for again';
-const erased: Outcome = { kind: 'lost', reason: 'erased', message: 'the call has ended, and its result was erased' };
 
 /** The stored call, as far as it does not depend on how things stand now. */
 function callOf({ data, traceparent }: StoredHold, now: number): Call {
   const asked = { requestId: 0, method: data.method as GovernedMethod, name: data.exposed, arguments: {}, progressToken: undefined, traceparent };
-  const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: null, toolset: null, opened: 0 };
+  const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: data.exposed === data.tool ? data.server : null, toolset: null, opened: 0 };
   const call = new Call(data.call, asked, callerOf(data.principal), session, data.network.address, undefined, now);
   call.server = data.server;
   call.target = data.tool;
@@ -231,9 +189,4 @@ function denialOf(state: ApprovalState): { readonly reason: DenialReason; readon
     default:
       return { reason: 'expired', message: `nobody decided until ${state.expires}` };
   }
-}
-
-function receiptIn(event: StoredEvent, call: string): Receipt {
-  const { id, instance, epoch, sequence } = event.envelope;
-  return { call, event: id, instance: instance ?? '', epoch: epoch ?? '', sequence: Number(sequence ?? 0) };
 }

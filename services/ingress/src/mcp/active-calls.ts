@@ -58,8 +58,11 @@ export class ActiveCalls {
     if (this.#byRequest.get(key) === call) this.#byRequest.delete(key);
   }
 
-  cancel(session: string, id: RequestId): void {
-    this.#byRequest.get(keyOf(session, id))?.cancel();
+  /** False when there is no such request here. */
+  cancel(session: string, id: RequestId): boolean {
+    const call = this.#byRequest.get(keyOf(session, id));
+    call?.cancel();
+    return call !== undefined;
   }
 
   /** Takes no more, waits for those in flight, and cancels what is left after the time. */

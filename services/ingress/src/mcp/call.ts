@@ -23,6 +23,8 @@ export interface Served {
   readonly definition: string | null;
   readonly labels: readonly string[];
   readonly generation: number;
+  /** As the server described it, where that says how it is to be called. */
+  readonly described?: object;
 }
 
 /** One governed request on its way through the stages. Each stage fills in what it is responsible for. */

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { ClientProfile } from '../upstreams/errand.js';
 
 /** What an upstream may ask of a client, and the capability that the client declares for it. */
 const capabilityOf = { 'sampling/createMessage': 'sampling', 'elicitation/create': 'elicitation', 'roots/list': 'roots' } as const;
@@ -8,13 +9,6 @@ export const askMethods = Object.keys(capabilityOf) as AskMethod[];
 
 export function isAskMethod(method: unknown): method is AskMethod {
   return typeof method === 'string' && Object.hasOwn(capabilityOf, method);
-}
-
-/** Of what a client declared, the part that upstreams can make use of. */
-export interface ClientProfile {
-  readonly capabilities: JsonObject;
-  /** Clients with the same text can share a connection to an upstream; empty for one that cannot be asked anything. */
-  readonly key: string;
 }
 
 /** `mayAsk`: whether the upstream could ever be permitted to ask this; what it could not is not declared to it. */

@@ -23,7 +23,9 @@ export interface ClientSide {
    * `onProgress`: gets the params of `notifications/progress` of the client, without their token, where the era has them and the request asked for
    * them (`_meta.progressToken`, which is replaced on this hop).
    *
+   * `key`: what the server calls the question, where it has a name for it.
+   *
    * Rejects with UpstreamFailed and nothing else: `sent: 'no'` when the client was certainly not asked.
    */
-  ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void): Promise<UpstreamAnswer>;
+  ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void, key?: string): Promise<UpstreamAnswer>;
 }

@@ -2,10 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import type { Server } from '@customhouse/events/registry/events';
 import { UpstreamFailed, type UpstreamAnswer, type UpstreamFailureReason } from '@customhouse/upstream/upstream';
 import { call } from '../../test/support/fakes.js';
-import type { Errand } from '../upstreams/server-lane.js';
-import { dispatch, type Sender } from './dispatch.js';
+import { silentClient, type Errand } from '../upstreams/errand.js';
+import { dispatch, type ClientLink, type Sender } from './dispatch.js';
 
 const server: Server = { name: 'files', generation: 3, transport: { kind: 'http', url: 'http://127.0.0.1:1/' }, enabled: true };
+
+const nobody: ClientLink = { profile: silentClient, onMessage: undefined, onRequest: undefined };
 
 class Sent implements Sender {
   errand: Errand | undefined;
@@ -20,7 +22,7 @@ describe('dispatching a call', () => {
   it('sends the recorded tool and arguments, and nothing else of the request', async () => {
     const sender = new Sent({ result: { ok: true } });
     const made = call({ asked: { progressToken: 'p', traceparent: 't' } });
-    expect(await dispatch(made, server, sender, 1_000, undefined)).toEqual({ result: { ok: true } });
+    expect(await dispatch(made, server, sender, 1_000, nobody)).toEqual({ result: { ok: true } });
     expect(sender.errand).toMatchObject({
       params: { name: 'echo', arguments: { message: 'hi' }, _meta: { progressToken: 'p', traceparent: 't' } },
       who: made.caller.who,
@@ -30,14 +32,14 @@ describe('dispatching a call', () => {
 
   it('sends no _meta where there is nothing to say', async () => {
     const sender = new Sent({ result: {} });
-    await dispatch(call(), server, sender, 1_000, undefined);
+    await dispatch(call(), server, sender, 1_000, nobody);
     expect(sender.errand!.params).toEqual({ name: 'echo', arguments: { message: 'hi' } });
   });
 
   it('can be cancelled from the moment it is sent', async () => {
     const sender = new Sent({ result: {} });
     const made = call();
-    await dispatch(made, server, sender, 1_000, undefined);
+    await dispatch(made, server, sender, 1_000, nobody);
     const signal = sender.errand!.onSending();
     expect(made.phase).toBe('sent');
     made.cancel();
@@ -56,14 +58,14 @@ describe('dispatching a call', () => {
     ['malformed', 'maybe', { kind: 'lost', reason: 'malformed' }],
     ['too-large', 'maybe', { kind: 'lost', reason: 'too-large' }],
   ] as [UpstreamFailureReason, 'no' | 'maybe', object][])('%s with sent "%s" ends it as %j', async (reason, sent, expected) => {
-    expect(await dispatch(call(), server, new Sent(new UpstreamFailed(reason, sent, 'why')), 1_000, undefined)).toMatchObject(expected);
+    expect(await dispatch(call(), server, new Sent(new UpstreamFailed(reason, sent, 'why')), 1_000, nobody)).toMatchObject(expected);
   });
 
   it('is not possible when the server is gone', async () => {
-    expect(await dispatch(call(), undefined, new Sent({ result: {} }), 1_000, undefined)).toMatchObject({ kind: 'unsent', reason: 'server-removed' });
+    expect(await dispatch(call(), undefined, new Sent({ result: {} }), 1_000, nobody)).toMatchObject({ kind: 'unsent', reason: 'server-removed' });
   });
 
   it('does not take a fault of ours for an outcome', async () => {
-    await expect(dispatch(call(), server, new Sent(new TypeError('bug')), 1_000, undefined)).rejects.toThrow('bug');
+    await expect(dispatch(call(), server, new Sent(new TypeError('bug')), 1_000, nobody)).rejects.toThrow('bug');
   });
 });

@@ -27,6 +27,8 @@ export class Exchange {
   #batch: string[] | undefined;
   #watchers: Watcher[] | undefined;
   #lastSign: number;
+  #eventId: (() => string | undefined) | undefined;
+  #primes = false;
 
   constructor(
     readonly request: IncomingMessage,
@@ -44,10 +46,23 @@ export class Exchange {
     return this.#ended;
   }
 
+  get isBatch(): boolean {
+    return this.#batch !== undefined;
+  }
+
   /** The body was a batch with this many requests: their answers go back together. */
   expectBatch(requests: number): void {
     this.#owed = requests;
     this.#batch = [];
+  }
+
+  /**
+   * Events of a stream get ids, by which the client can ask for the rest. `primes`: the client also takes an id before there is anything to
+   * say, as an event without data.
+   */
+  identify(eventId: () => string | undefined, primes: boolean): void {
+    this.#eventId = eventId;
+    this.#primes = primes;
   }
 
   /** To be told when the client goes away before everything was answered. */
@@ -74,7 +89,7 @@ export class Exchange {
     this.#owed -= 1;
     if (this.#streaming || !this.accepts.json) {
       if (!this.#streaming) this.#startStream();
-      this.response.write(serverSentEvent(text));
+      this.#writeEvent(text);
       if (this.#owed === 0) this.#end();
     } else if (this.#batch) {
       this.#batch.push(text);
@@ -91,8 +106,16 @@ export class Exchange {
     if (this.#owed > 0) return;
     if (this.#batch && this.#batch.length > 0) return this.#endBatch();
     if (!this.#streaming && !this.accepts.stream) return this.endWith(202, '');
+    // There is nothing to come back for.
+    this.#primes = false;
     if (!this.#streaming) this.#startStream();
     this.#end();
+  }
+
+  /** Somebody else writes the answer from now on. */
+  handOver(): ServerResponse {
+    this.#ended = true;
+    return this.response;
   }
 
   /** Ends the whole exchange with a status and one JSON text (or no body at all). */
@@ -115,7 +138,7 @@ export class Exchange {
   deliver(text: string, now: number): boolean {
     if (!this.#openStream() || this.response.writableLength > unreadBytes) return false;
     this.#lastSign = now;
-    this.response.write(serverSentEvent(text));
+    this.#writeEvent(text);
     return true;
   }
 
@@ -155,6 +178,12 @@ export class Exchange {
     this.#streaming = true;
     this.response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.response.flushHeaders();
+    const id = this.#primes ? this.#eventId?.() : undefined;
+    if (id !== undefined) this.response.write(`id: ${id}\ndata: \n\n`);
+  }
+
+  #writeEvent(text: string): void {
+    this.response.write(serverSentEvent(text, this.#eventId?.()));
   }
 
   #endBatch(): void {

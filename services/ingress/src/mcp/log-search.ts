@@ -1,6 +1,6 @@
 import { callAborted, callCompleted, callDenied, callDispatched, callFailed, callOutcomeLost } from '@customhouse/events/call/events';
 import { decode, UndecodableRecord } from '@customhouse/event-log/decode';
-import { partitionKey, type EventLog, type Position, type StoredRecord } from '@customhouse/event-log/port';
+import { partitionKey, PositionGone, type EventLog, type Position, type StoredRecord } from '@customhouse/event-log/port';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 
 /** Events that decide who, if anybody, may still send a call. */
@@ -36,11 +36,33 @@ export async function firstDecisive(log: EventLog, call: string, from: Position,
   throw new SearchFailed(`the log could not be searched for call ${call} within ${timeout_ms} ms`);
 }
 
-function decisive(record: StoredRecord, call: string): StoredEvent | undefined {
+const ends: ReadonlySet<string> = new Set([callAborted, callCompleted, callDenied, callFailed, callOutcomeLost].map((declaration) => declaration.type));
+
+/**
+ * The event that ended a call, looked for from this position on and waited for if it is not in the log yet. Undefined when the signal comes
+ * first; `gone` when the log no longer has the position.
+ */
+export async function endOfCall(log: EventLog, call: string, from: Position, signal: AbortSignal): Promise<StoredEvent | 'gone' | undefined> {
+  try {
+    const positions = new Map(await log.ends([from.topic])).set(partitionKey(from.topic, from.partition), from.offset);
+    for await (const { records } of log.follow({ topics: [from.topic], from: positions, signal })) {
+      for (const record of records) {
+        const event = decisive(record, call, ends);
+        if (event !== undefined) return event;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof PositionGone) return 'gone';
+    throw error;
+  }
+}
+
+function decisive(record: StoredRecord, call: string, types = deciding): StoredEvent | undefined {
   // Most records are of other calls: a look at the bytes is cheaper than decoding them.
   if (record.value === null || !Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).includes(call)) return undefined;
   const event = decodable(record);
-  return event !== undefined && deciding.has(event.type) && (event.data as { readonly call?: unknown }).call === call ? event : undefined;
+  return event !== undefined && types.has(event.type) && (event.data as { readonly call?: unknown }).call === call ? event : undefined;
 }
 
 /** A record that is no event of ours decides nothing. */

@@ -1,12 +1,15 @@
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { DataKey } from '@customhouse/sealing/sealer';
+import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
 import { linkTo } from './client-link.js';
 import { dispatch, type Dispatched } from './dispatch.js';
+import { withExposedUris } from './exposed-uris.js';
 import { inspect } from './inspect.js';
 import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
+import { throughRounds } from './server-rounds.js';
 
 /** Time to look for the end of a call in the log. */
 const search_ms = 5_000;
@@ -54,11 +57,18 @@ async function outcomeOf(call: Call, parts: Parts, send: Send): Promise<Outcome>
   if (call.cancelled) return { kind: 'aborted', reason: 'cancelled' };
   if (performance.now() >= call.due)
     return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'deadline-passed', message: 'the time for the call was over before it could be sent' };
-  return inspect(await send(call, parts), parts.inspector);
+  return inspect(asExposed(await send(call, parts), call, parts.catalog), parts.inspector);
+}
+
+/** Where servers share an endpoint, what they call their resources is not always what clients do. */
+function asExposed(answered: Dispatched, call: Call, catalog: Catalog): Dispatched {
+  if (call.session.server !== null || !('result' in answered)) return answered;
+  const result = withExposedUris(answered.result, call, catalog);
+  return result === answered.result ? answered : { result };
 }
 
 function toServer(call: Call, parts: Parts): Promise<Dispatched> {
-  return dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, linkTo(call, parts));
+  return throughRounds(call, parts, () => dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, linkTo(call, parts)));
 }
 
 /** Even a fault of ours leaves the call with one end, and with the truth about whether it was sent. */

@@ -1,28 +1,38 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { acceptedBy, sessionHeader } from '@customhouse/mcp-wire/headers';
+import { acceptedBy, protocolHeader, sessionHeader } from '@customhouse/mcp-wire/headers';
 import { errorText } from '@customhouse/mcp-wire/messages';
+import { isModern } from '@customhouse/mcp-wire/modern-request';
+import { modernRevisions } from '@customhouse/mcp-wire/revisions';
 import type { IngressSettings } from '../config.js';
 import type { IngressMetrics } from '../metrics.js';
 import { everything, type Endpoint } from '../state/endpoint.js';
-import { acceptHead, acceptPost, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
+import { acceptHead, acceptPost, acceptRevision, BodyBudget, parseBody, receiveBody, type AcceptLimits } from './accept.js';
 import type { Caller } from './caller.js';
 import { answerPreflight, permitOrigin } from './cross-origin.js';
 import type { LegacyEra } from './eras/legacy.js';
+import type { Listeners } from './eras/listeners.js';
+import type { ModernEra } from './eras/modern.js';
 import { Exchange } from './exchange.js';
 import { Failure, HttpFailure } from './failure.js';
 import { identify, type Identification } from './identify.js';
-import type { ListStreams } from './list-streams.js';
+import { noticesPath, type Peers } from './peers.js';
+import type { Resumptions } from './resumptions.js';
 import type { Sessions } from './sessions.js';
+import type { StandingStreams } from './standing-streams.js';
 
 export interface ServerTools {
   readonly settings: IngressSettings;
   readonly limits: AcceptLimits;
   readonly identification: Identification;
   readonly legacy: LegacyEra;
+  readonly modern: ModernEra;
   readonly sessions: Sessions;
-  readonly streams: ListStreams;
+  readonly streams: StandingStreams;
+  readonly listeners: Listeners;
+  readonly peers: Peers;
+  readonly resumptions: Resumptions;
   /** Whether a server of this name is registered: its pass-through endpoint exists then. */
   isServer(name: string): boolean;
   isToolset(name: string): boolean;
@@ -92,6 +102,8 @@ export class McpServer {
   stopListening(): void {
     this.#server.close();
     this.tools.streams.close();
+    this.tools.listeners.close();
+    this.tools.resumptions.close();
   }
 
   /** Ends what is left. */
@@ -110,6 +122,7 @@ export class McpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url === noticesPath && request.method === 'POST') return this.#notices(request, response);
     const at = this.#endpoint(request.url ?? '');
     acceptHead(request, this.tools.limits);
     permitOrigin(request, response);
@@ -148,17 +161,35 @@ export class McpServer {
     const exchange = new Exchange(request, response, accepts, performance.now());
     this.#exchanges.add(exchange);
     response.once('close', () => this.#exchanges.delete(exchange));
-    this.tools.legacy.post(message, { exchange, caller, at, address: addressOf(request) });
+    const posted = { exchange, caller, at, address: addressOf(request) };
+    const revision = request.headers[protocolHeader];
+    if (isModern(message, typeof revision === 'string' ? revision : undefined)) return this.tools.modern.post(message, posted);
+    acceptRevision(request);
+    this.tools.legacy.post(message, posted);
   }
 
   #get(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
+    acceptSessionMethod(request);
     if (!acceptedBy(request.headers.accept).stream) throw new HttpFailure(406, 'not-acceptable', 'this is a stream: accept text/event-stream');
-    this.tools.legacy.session(request.headers[sessionHeader], caller, at);
-    this.tools.streams.open(response, caller);
+    const session = this.tools.legacy.session(request.headers[sessionHeader], caller, at);
+    const lastEventId = request.headers['last-event-id'];
+    if (typeof lastEventId === 'string' && this.tools.resumptions.open(response, lastEventId, caller, session)) return;
+    this.tools.streams.open(response, caller, session);
+  }
+
+  /** Another replica has something for clients whose standing streams may be here. */
+  async #notices(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { limits, peers, streams } = this.tools;
+    const told = peers.told(request, await receiveBody(request, response, limits, this.#bodies), Date.now());
+    if (told === undefined) throw new HttpFailure(403, 'forbidden', 'only replicas of this gateway may say that');
+    for (const session of told.sessions) streams.tell(session, told.notification);
+    response.writeHead(204).end();
   }
 
   #delete(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
+    acceptSessionMethod(request);
     this.tools.sessions.end(this.tools.legacy.session(request.headers[sessionHeader], caller, at));
+    this.tools.peers.spread(request, undefined);
     response.writeHead(204).end();
   }
 
@@ -188,7 +219,17 @@ export class McpServer {
       exchange.keepAlive(now, keepAlive_ms);
     }
     this.tools.streams.tick(now);
+    this.tools.listeners.tick(now);
+    this.tools.resumptions.tick(now);
   }
+}
+
+/** GET and DELETE are for sessions, which the modern era does not have. Throws HttpFailure. */
+function acceptSessionMethod(request: IncomingMessage): void {
+  const revision = request.headers[protocolHeader];
+  if (typeof revision === 'string' && modernRevisions.includes(revision))
+    throw new HttpFailure(405, 'method-not-allowed', `requests of revision ${revision} are sent with POST`, { allow: 'POST' });
+  acceptRevision(request);
 }
 
 /** To use the connection again, what is left of the body would have to be read. */

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Server } from '@customhouse/events/registry/events';
 import { UpstreamFailed, type CallOptions, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
-import { ServerLane, type Errand, type LaneLimits } from './server-lane.js';
+import { silentClient, type Errand } from './errand.js';
+import { ServerLane, type LaneLimits } from './server-lane.js';
 
-const limits: LaneLimits = { serverCalls: 2, serverQueue: 1, serverIdle_ms: 50, serverSessions: 2, breakerFailures: 2, breakerReset_ms: 60 };
+const limits: LaneLimits = { serverCalls: 2, serverQueue: 1, serverIdle_ms: 50, serverSessions: 2, sessionTtl_ms: 1_000_000, breakerFailures: 2, breakerReset_ms: 60 };
 const http: Server = { name: 'files', generation: 1, transport: { kind: 'http', url: 'http://127.0.0.1:1/mcp' }, enabled: true };
 const stdio: Server = { ...http, transport: { kind: 'stdio', command: 'x', args: [], env: {} } };
 
@@ -41,7 +42,7 @@ function lane(server: Server = http, changes: Partial<LaneLimits> = {}): { lane:
     opened.push(new FakeUpstream());
     return Promise.resolve(opened.at(-1) as unknown as Upstream);
   };
-  const made = new ServerLane(server, open, { ...limits, ...changes });
+  const made = new ServerLane(server, open, { ...limits, ...changes }, () => undefined);
   lanes.push(made);
   return { lane: made, opened, fail };
 }
@@ -53,7 +54,10 @@ function errand(changes: Partial<Errand> = {}): Errand & { sending: number } {
   return {
     method: 'tools/call',
     params: {},
+    exposed: 'files__echo',
     who: 'ada',
+    session: 'S1',
+    profile: silentClient,
     due: performance.now() + 5_000,
     max_bytes: 1_000,
     sending: 0,
@@ -63,6 +67,7 @@ function errand(changes: Partial<Errand> = {}): Errand & { sending: number } {
       return new AbortController().signal;
     },
     onMessage: undefined,
+    onRequest: undefined,
     ...changes,
   };
 }

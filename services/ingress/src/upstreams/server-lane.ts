@@ -1,54 +1,36 @@
 import type { Server } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { SupervisedUpstream } from '@customhouse/upstream/supervised-upstream';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import { Breaker } from './breaker.js';
+import type { ClientProfile, Errand } from './errand.js';
 import type { NoTurn } from './gate.js';
 import { Gate } from './gate.js';
+import { Line, type OnNotice } from './line.js';
 
 export interface LaneLimits {
   readonly serverCalls: number;
   readonly serverQueue: number;
   readonly serverIdle_ms: number;
   readonly serverSessions: number;
+  /** Nobody waits longer than this for news of a resource. */
+  readonly sessionTtl_ms: number;
   readonly breakerFailures: number;
   readonly breakerReset_ms: number;
-}
-
-/** What a call needs at its server, and how it hears that it is being sent. */
-export interface Errand {
-  readonly method: string;
-  readonly params: JsonObject;
-  /** Names the principal: HTTP servers have a session for each. */
-  readonly who: string;
-  /** `performance.now()` by which there must be an answer. */
-  readonly due: number;
-  readonly max_bytes: number;
-  isCancelled(): boolean;
-  /** Called when the next thing that happens is the first byte. The signal it returns cancels the call at the server. */
-  onSending(): AbortSignal;
-  /** Notifications and requests of the server that belong to the call. */
-  readonly onMessage: ((message: JsonObject) => void) | undefined;
-}
-
-interface Line {
-  readonly connection: SupervisedUpstream;
-  used: number;
-  inUse: number;
 }
 
 /** The way to one server in one configuration: its connections, its limits, and whether it is worth trying. No server waits for another. */
 export class ServerLane {
   readonly #gate: Gate;
   readonly #breaker: Breaker;
-  /** By principal; a stdio server has one process for all. In order of last use. */
+  /** By principal and by what its client can be asked; of stdio servers one process serves everybody whose client cannot be asked anything. In order of last use. */
   readonly #lines = new Map<string, Line>();
   #retired = false;
 
   constructor(
     readonly server: Server,
-    private readonly open: (server: Server, signal: AbortSignal) => Promise<Upstream>,
+    private readonly open: (server: Server, profile: ClientProfile, signal: AbortSignal) => Promise<Upstream>,
     private readonly limits: LaneLimits,
+    private readonly onNotice: OnNotice,
   ) {
     this.#gate = new Gate(limits.serverCalls, limits.serverQueue);
     this.#breaker = new Breaker(limits.breakerFailures, limits.breakerReset_ms);
@@ -71,9 +53,16 @@ export class ServerLane {
   /** Idle connections are closed, and those that waited too long are let go. */
   sweep(now: number): void {
     this.#gate.sweep(now);
-    for (const [who, line] of this.#lines) {
-      if (line.inUse === 0 && (this.#retired || now - line.used > this.limits.serverIdle_ms)) this.#drop(who, line);
+    for (const [key, line] of this.#lines) {
+      const kept_ms = line.subscribed ? this.limits.sessionTtl_ms : this.limits.serverIdle_ms;
+      if (line.inUse === 0 && (this.#retired || now - line.used > kept_ms)) this.#drop(key, line);
+      else line.revive();
     }
+  }
+
+  /** Tells the server something of the clients of this principal, on each of their connections. */
+  notify(who: string, method: string, params: JsonObject | undefined): void {
+    for (const [key, line] of this.#lines) if (key.startsWith(`${who} `)) line.notify(method, params);
   }
 
   /** The configuration changed: calls in flight end here, and no connection is kept. */
@@ -90,7 +79,7 @@ export class ServerLane {
     this.#retired = true;
     const lines = [...this.#lines.values()];
     this.#lines.clear();
-    await Promise.all(lines.map((line) => line.connection.close()));
+    await Promise.all(lines.map((line) => line.close()));
   }
 
   async #queue(errand: Errand): Promise<void> {
@@ -119,43 +108,30 @@ export class ServerLane {
   }
 
   async #send(errand: Errand): Promise<UpstreamAnswer> {
-    const line = this.#line(errand.who);
-    line.inUse += 1;
-    try {
-      const upstream = line.connection.present ?? (await line.connection.connect());
-      const left = errand.due - performance.now();
-      if (errand.isCancelled()) throw new UpstreamFailed('cancelled', 'no', 'the call was cancelled before it was sent');
-      if (left < 1) throw new UpstreamFailed('timeout', 'no', 'the time for the call was over before it could be sent');
-      return await upstream.call(
-        { method: errand.method, params: errand.params },
-        { timeout_ms: Math.ceil(left), max_bytes: errand.max_bytes, signal: errand.onSending(), onMessage: errand.onMessage },
-      );
-    } finally {
-      line.inUse -= 1;
-      line.used = performance.now();
-    }
+    return this.#line(errand).call(errand);
   }
 
-  #line(principal: string): Line {
-    const who = this.server.transport.kind === 'stdio' ? '' : principal;
-    let line = this.#lines.get(who);
+  #line({ who, profile }: Errand): Line {
+    const stdio = this.server.transport.kind === 'stdio';
+    const key = stdio && profile.key === '' ? '' : `${who} ${profile.key}`;
+    let line = this.#lines.get(key);
     if (line === undefined) {
       if (this.#lines.size >= this.limits.serverSessions) this.#makeRoom();
-      line = { connection: new SupervisedUpstream({ open: (signal) => this.open(this.server, signal) }), used: 0, inUse: 0 };
-    } else this.#lines.delete(who);
-    this.#lines.set(who, line);
+      line = new Line((signal) => this.open(this.server, profile, signal), stdio, this.onNotice);
+    } else this.#lines.delete(key);
+    this.#lines.set(key, line);
     return line;
   }
 
   #makeRoom(): void {
-    for (const [who, line] of this.#lines) if (line.inUse === 0) return this.#drop(who, line);
+    for (const [key, line] of this.#lines) if (line.inUse === 0) return this.#drop(key, line);
     throw new UpstreamFailed('overloaded', 'no', 'too many sessions with this server are in use');
   }
 
-  #drop(who: string, line: Line): void {
-    this.#lines.delete(who);
-    // Never rejects; a process that does not end by itself is killed by its supervisor.
-    void line.connection.close();
+  #drop(key: string, line: Line): void {
+    this.#lines.delete(key);
+    // A process that does not end by itself is killed by its supervisor.
+    void line.close();
   }
 
   /** Which failures say that the server is not well. An answer that cannot be used is still a sign of life. */

@@ -1,10 +1,14 @@
 import type { Server } from '@customhouse/events/registry/events';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { EraMemory } from '@customhouse/upstream/era-memory';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { HttpClient } from '@customhouse/upstream/http-client';
 import type { UpstreamLogger } from '@customhouse/upstream/logger';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { IngressSettings } from '../config.js';
-import { ServerLane, type Errand } from './server-lane.js';
+import type { ClientProfile, Errand } from './errand.js';
+import type { OnNotice } from './line.js';
+import { ServerLane } from './server-lane.js';
 
 const clientInfo = { name: 'customhouse', version: '0.1.0' };
 
@@ -13,10 +17,12 @@ export class Upstreams {
   readonly #lanes = new Map<string, ServerLane>();
   readonly #retired = new Set<ServerLane>();
   readonly #http: HttpClient;
+  readonly #eras = new EraMemory();
 
   constructor(
     private readonly settings: IngressSettings,
     private readonly logger: UpstreamLogger,
+    private readonly onNotice: OnNotice,
   ) {
     this.#http = new HttpClient({ connections: settings.serverCalls, allowed_addresses: settings.allowedAddresses, connect_timeout_ms: settings.connectTimeout_ms });
   }
@@ -25,6 +31,11 @@ export class Upstreams {
   call(server: Server, errand: Errand): Promise<UpstreamAnswer> {
     if (!server.enabled) return Promise.reject(new UpstreamFailed('unreachable', 'no', `the server "${server.name}" is switched off`));
     return this.#lane(server).call(errand);
+  }
+
+  /** Tells the servers that this principal uses something of its clients, for example that their roots changed. */
+  notify(who: string, method: string, params: JsonObject | undefined): void {
+    for (const lane of this.#lanes.values()) lane.notify(who, method, params);
   }
 
   lanes(): Iterable<ServerLane> {
@@ -63,7 +74,7 @@ export class Upstreams {
       lane = undefined;
     }
     if (lane === undefined) {
-      lane = new ServerLane(server, (to, signal) => this.#open(to, signal), this.settings);
+      lane = new ServerLane(server, (to, profile, signal) => this.#open(to, profile, signal), this.settings, this.onNotice);
       this.#lanes.set(server.name, lane);
     }
     return lane;
@@ -75,10 +86,12 @@ export class Upstreams {
     lane.retire();
   }
 
-  #open(server: Server, signal: AbortSignal): Promise<Upstream> {
+  #open(server: Server, { capabilities }: ClientProfile, signal: AbortSignal): Promise<Upstream> {
     return openUpstream(server.transport, {
       clientInfo,
+      capabilities,
       http: this.#http,
+      eras: this.#eras,
       open_timeout_ms: this.settings.connectTimeout_ms,
       max_message_bytes: this.settings.resultBytes,
       logger: this.logger,

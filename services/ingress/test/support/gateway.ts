@@ -28,7 +28,7 @@ import { HttpClient } from '@customhouse/upstream/http-client';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { ingressSettings } from '../../src/config.js';
 import { Ingress } from '../../src/ingress.js';
-import { testLog } from './log.js';
+import { sameLog, testLog } from './log.js';
 
 export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>;
@@ -37,9 +37,22 @@ export interface GatewayOptions {
   /** Stands between the gateway and the log. */
   readonly wrapLog?: (log: EventLog) => EventLog;
   readonly spool?: boolean;
+  /** Another replica of the same installation: this one has the same log and the same keys. */
+  readonly beside?: Gateway;
 }
 
 export const allowEverything: RuleSet['rules'] = [{ id: 'allow-everything', effect: 'allow', reason: 'a test', tools: ['*/*'] }];
+
+/** Also what servers ask of clients, and what is no tool. */
+export const allowEveryMethod: RuleSet['rules'] = [
+  {
+    id: 'allow-every-method',
+    effect: 'allow',
+    reason: 'a test',
+    methods: ['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete', 'sampling/createMessage', 'elicitation/create', 'roots/list'],
+    tools: ['*/*'],
+  },
+];
 
 /** An ingress on a real log of its own, with the state that other services would publish. */
 export class Gateway {
@@ -53,7 +66,8 @@ export class Gateway {
   readonly registry = new Registry();
   readonly logLines: JsonObject[] = [];
   #policyNumber = 0;
-  #secret = randomBytes(32);
+  #secret: Buffer = randomBytes(32);
+  #logUrl = '';
 
   private constructor(private readonly options: GatewayOptions) {
     this.environment = { CUSTOMHOUSE_INGRESS_PORT: '0', ...options.environment };
@@ -63,7 +77,8 @@ export class Gateway {
     const gateway = new Gateway(options);
     try {
       await gateway.#open();
-      await gateway.activate(options.rules ?? allowEverything);
+      if (options.beside === undefined) await gateway.activate(options.rules ?? allowEverything);
+      else await eventually(() => gateway.ingress.checkReady());
       return gateway;
     } catch (error) {
       await gateway.close();
@@ -76,7 +91,10 @@ export class Gateway {
   }
 
   async #open(): Promise<void> {
-    const engine = await testLog();
+    const { beside } = this.options;
+    if (beside !== undefined) this.#secret = beside.#secret;
+    const engine = beside === undefined ? await testLog() : Object.assign(await sameLog(beside.#logUrl), { url: beside.#logUrl });
+    this.#logUrl = engine.url;
     this.#closers.push(() => engine.close());
     this.log = this.options.wrapLog?.(engine) ?? engine;
     await this.#startProcess(`ingress-${randomBytes(4).toString('hex')}`);
@@ -217,7 +235,10 @@ export class Gateway {
     for (const close of this.#closers.splice(1).toReversed()) await close();
     this.registry.clear();
     await this.#startProcess(`ingress-${randomBytes(4).toString('hex')}`);
-    await eventually(() => this.ingress.checkReady());
+    await eventually(() => {
+      this.ingress.checkReady();
+      return this.keys.ready;
+    });
   }
 
   async close(): Promise<void> {

@@ -46,7 +46,7 @@ export class RawClient {
     });
     const text = await response.text();
     if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
-      const events = [...text.matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1]!) as JsonObject);
+      const events = [...text.matchAll(/^data: (.+)$/gm)].map((match) => JSON.parse(match[1]!) as JsonObject);
       return { response, message: events.at(-1), events };
     }
     return { response, message: text === '' ? undefined : JSON.parse(text), events: [] };

@@ -1,21 +1,27 @@
 import type { Json } from '@customhouse/kernel/canonical';
 import { sessionHeader } from '@customhouse/mcp-wire/headers';
-import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import { classify, isJsonObject, isRequestId, type JsonObject, type MessageKind, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { errorText, resultText } from '@customhouse/mcp-wire/messages';
 import { negotiate, revisionOf } from '@customhouse/mcp-wire/revisions';
 import { isClientMethod } from '@customhouse/policy-contract/methods';
 import { newUlid } from '@customhouse/sealing/random';
 import { Call } from '../call.js';
 import type { Caller } from '../caller.js';
+import { answerIn, type ClientAsks } from '../client-asks.js';
 import type { Exchange } from '../exchange.js';
 import { Failure, HttpFailure } from '../failure.js';
 import { offerAt } from '../offer.js';
+import { LegacyClient } from '../legacy-client.js';
+import { LogLevels } from '../log-levels.js';
 import type { Parts } from '../parts.js';
+import type { Peers } from '../peers.js';
 import { failureReply } from '../reply.js';
+import type { Resumptions } from '../resumptions.js';
 import type { Session, Sessions } from '../sessions.js';
 import type { Endpoint } from '../../state/endpoint.js';
 import { isListMethod } from '../lists/list-methods.js';
 import type { Lists } from '../lists/lists.js';
+import type { ToolSearch } from '../lists/tool-search.js';
 import { asked } from '../asked.js';
 import { govern } from '../governed.js';
 
@@ -32,7 +38,12 @@ export interface LegacyTools {
   readonly parts: Parts;
   readonly sessions: Sessions;
   readonly lists: Lists;
+  readonly asks: ClientAsks;
+  readonly peers: Peers;
+  readonly resumptions: Resumptions;
   readonly version: string;
+  /** Servers are told that the roots of this caller's client changed. */
+  onRootsChanged(caller: Caller): void;
   /** Messages in one batch. */
   readonly batchMessages: number;
   now(): number;
@@ -43,6 +54,8 @@ const longest = { name: 128, version: 64, capabilities: 2_048 };
 
 /** The revisions that begin with `initialize` and have sessions: 2024-11-05 to 2025-11-25. */
 export class LegacyEra {
+  readonly #levels = new LogLevels();
+
   constructor(private readonly tools: LegacyTools) {}
 
   /** Serves the messages of one POST. Throws HttpFailure for what is wrong with the request as a whole; each of its requests is answered otherwise. */
@@ -54,9 +67,9 @@ export class LegacyEra {
     if (method === 'initialize' && kind === 'request') return this.#initialize(id as RequestId, params as JsonObject | undefined, posted);
     const session = this.session(posted.exchange.request.headers[sessionHeader], posted.caller, posted.at);
     if (kind === 'request') return this.#request(message as JsonObject, session, posted);
-    if (kind === 'notification') this.#notification(message as JsonObject, session);
-    // An answer to a request of ours: none is ever sent, so it is nobody's.
-    posted.exchange.endWith(202, '');
+    const elsewhere = kind === 'notification' ? this.#notification(message as JsonObject, session, posted) : this.#answer(message as JsonObject, session);
+    if (elsewhere === undefined) return posted.exchange.endWith(202, '');
+    this.tools.peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), elsewhere);
   }
 
   /** The session that a request names. Throws HttpFailure. */
@@ -76,14 +89,14 @@ export class LegacyEra {
     const kinds = messages.map((message) => classify(message));
     const owed = kinds.filter((kind) => kind === 'request' || kind === 'invalid').length;
     if (owed === 0) {
-      for (const [index, message] of messages.entries()) if (kinds[index] === 'notification') this.#notification(message as JsonObject, session);
+      for (const [index, message] of messages.entries()) this.#unanswered(message as JsonObject, kinds[index]!, session, posted);
       return posted.exchange.endWith(202, '');
     }
     posted.exchange.expectBatch(owed);
     for (const [index, message] of messages.entries()) {
       if (kinds[index] === 'request') this.#request(message as JsonObject, session, posted);
-      else if (kinds[index] === 'notification') this.#notification(message as JsonObject, session);
-      else if (kinds[index] === 'invalid') posted.exchange.answer(errorText(idOf(message), 'invalid-request', 'this item of the batch is not a JSON-RPC 2.0 message'));
+      else if (kinds[index] !== 'invalid') this.#unanswered(message as JsonObject, kinds[index]!, session, posted);
+      else posted.exchange.answer(errorText(idOf(message), 'invalid-request', 'this item of the batch is not a JSON-RPC 2.0 message'));
     }
   }
 
@@ -129,12 +142,18 @@ export class LegacyEra {
     try {
       if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy())));
       if (isClientMethod(method)) {
+        const turned = method === 'tools/call' ? lists.search.turn(at, params) : undefined;
+        if (turned !== undefined && 'find' in turned) return void this.#find(id, turned.find, posted);
         const now = this.tools.now();
-        const call = new Call(newUlid(now), asked(id, method, params), caller, session, address, exchange, now);
+        const call = new Call(newUlid(now), asked(id, method, turned?.call ?? params, this.#levels.of(session.id)), caller, session, address, exchange, now);
+        if (!exchange.isBatch) exchange.identify(() => this.tools.resumptions.idFor(call), session.protocol >= '2025-11-25');
+        call.client = new LegacyClient(call.id, session, exchange, this.tools.asks);
         exchange.watch(call);
         return void govern(call, parts);
       }
       switch (method) {
+        case 'logging/setLevel':
+          return void this.#setLevel(id, message, session, posted);
         case 'ping':
           return exchange.answer(resultText(id, '{}'));
         case 'initialize':
@@ -143,17 +162,73 @@ export class LegacyEra {
           throw new Failure('method-not-found', `the method "${String(method).slice(0, 100)}" is not served here`);
       }
     } catch (error) {
-      if (error instanceof Failure) parts.metrics.failures.inc({ rule: error.rule });
-      else parts.logger.error({ error }, 'a request failed by a fault of the gateway');
-      exchange.reply(id, failureReply(error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
+      this.#fail(id, error, posted);
     }
   }
 
-  #notification(message: JsonObject, session: Session): void {
-    if (message['method'] !== 'notifications/cancelled') return;
-    const params = message['params'];
-    const id = isJsonObject(params) ? params['requestId'] : undefined;
-    if (isRequestId(id)) this.tools.parts.active.cancel(session.id, id);
+  async #setLevel(id: RequestId, message: JsonObject, session: Session, posted: Posted): Promise<void> {
+    const { parts, peers } = this.tools;
+    try {
+      const answer = await this.#levels.set(message['params'] as JsonObject | undefined, session, posted.caller, parts);
+      // Another replica has connections of its own to the same servers.
+      peers.spread(posted.exchange.request, message);
+      posted.exchange.reply(id, answer);
+    } catch (error) {
+      this.#fail(id, error, posted);
+    }
+  }
+
+  async #find(id: RequestId, query: Parameters<ToolSearch['find']>[0], posted: Posted): Promise<void> {
+    const { exchange, caller, at } = posted;
+    try {
+      exchange.reply(id, { result: await this.tools.lists.search.find(query, caller, at, this.tools.parts.policy()) });
+    } catch (error) {
+      this.#fail(id, error, posted);
+    }
+  }
+
+  #fail(id: RequestId, error: unknown, { exchange }: Posted): void {
+    const { metrics, logger } = this.tools.parts;
+    if (error instanceof Failure) metrics.failures.inc({ rule: error.rule });
+    else logger.error({ error }, 'a request failed by a fault of the gateway');
+    exchange.reply(id, failureReply(error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
+  }
+
+  /** An item of a batch that has no answer. What another process waits for is sent to it on its own. */
+  #unanswered(message: JsonObject, kind: MessageKind, session: Session, posted: Posted): void {
+    const elsewhere = kind === 'notification' ? this.#notification(message, session, posted) : this.#answer(message, session);
+    if (elsewhere !== undefined) this.tools.peers.spread(posted.exchange.request, message);
+  }
+
+  /** The client's answer to a request of a server. The URL of the process that waits for it, when it is another one. */
+  #answer(message: JsonObject, session: Session): string | undefined {
+    const place = this.tools.asks.place(message['id'] as RequestId | null | undefined, session);
+    if (place.at === 'here') place.listener.onAnswer(answerIn(message));
+    return place.at === 'peer' ? place.url : undefined;
+  }
+
+  /** The URL of the process that a notification is for, when it is another one. */
+  #notification(message: JsonObject, session: Session, posted: Posted): string | undefined {
+    const params = isJsonObject(message['params']) ? message['params'] : {};
+    switch (message['method']) {
+      case 'notifications/cancelled': {
+        const { requestId } = params;
+        if (isRequestId(requestId) && !this.tools.parts.active.cancel(session.id, requestId)) this.tools.peers.spread(posted.exchange.request, message);
+        return undefined;
+      }
+      case 'notifications/progress': {
+        const { progressToken, ...progress } = params;
+        const place = isRequestId(progressToken) ? this.tools.asks.place(progressToken, session) : undefined;
+        if (place?.at === 'here') place.listener.onProgress(progress);
+        return place?.at === 'peer' ? place.url : undefined;
+      }
+      case 'notifications/roots/list_changed':
+        this.tools.onRootsChanged(posted.caller);
+        this.tools.peers.spread(posted.exchange.request, message);
+        return undefined;
+      default:
+        return undefined;
+    }
   }
 }
 

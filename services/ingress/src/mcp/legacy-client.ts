@@ -1,0 +1,60 @@
+import { isJsonObject, isRequestId, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { notificationText } from '@customhouse/mcp-wire/messages';
+import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
+import type { ClientAsks } from './client-asks.js';
+import type { ClientSide } from './client-side.js';
+import type { Exchange } from './exchange.js';
+import type { Session } from './sessions.js';
+
+/** A client of the legacy era: it is told and asked on the stream that its own request is answered with, and answers with a POST. */
+export class LegacyClient implements ClientSide {
+  constructor(
+    private readonly call: string,
+    private readonly session: Session,
+    private readonly exchange: Exchange,
+    private readonly asks: ClientAsks,
+  ) {}
+
+  get capabilities(): JsonObject {
+    return this.session.capabilities;
+  }
+
+  notify(method: string, params: JsonObject | undefined): void {
+    this.exchange.notify(notificationText(method, params), performance.now());
+  }
+
+  ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(new UpstreamFailed('cancelled', 'no', 'nobody waits for the answer of the client any more'));
+      const end = (): void => {
+        waiting.forget();
+        signal.removeEventListener('abort', onAbort);
+      };
+      const waiting = this.asks.wait(this.call, this.session.id, {
+        onAnswer: (answer) => {
+          end();
+          resolve(answer);
+        },
+        onProgress: (progress) => onProgress?.(progress),
+      });
+      const onAbort = (): void => {
+        end();
+        const reason = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? 'timeout' : 'cancelled';
+        this.notify('notifications/cancelled', { requestId: waiting.id, reason: reason === 'timeout' ? 'the answer took too long' : 'the answer is no longer needed' });
+        reject(new UpstreamFailed(reason, 'maybe', reason === 'timeout' ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
+      };
+      signal.addEventListener('abort', onAbort);
+      const text = JSON.stringify({ jsonrpc: '2.0', id: waiting.id, method, params: withToken(params, waiting.id) });
+      if (this.exchange.deliver(text, performance.now())) return;
+      end();
+      reject(new UpstreamFailed('closed', 'no', 'the client of the call is gone, or takes no stream on which it could be asked'));
+    });
+  }
+}
+
+/** Progress comes back under a token of this hop, which is the id of the request. */
+function withToken(params: JsonObject, token: string): JsonObject {
+  const meta = params['_meta'];
+  if (!isJsonObject(meta) || !isRequestId(meta['progressToken'])) return params;
+  return { ...params, _meta: { ...meta, progressToken: token } };
+}

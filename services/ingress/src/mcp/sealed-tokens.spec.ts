@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { SealedTokens } from './sealed-tokens.js';
+
+const key = randomBytes(32);
+const tokens = new SealedTokens<{ a: number }>(key, 'test');
+
+describe('a sealed token', () => {
+  it('is opened by every process with the key, and reads as nothing', () => {
+    const token = tokens.seal({ a: 123456789 });
+    expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
+    expect(Buffer.from(token, 'base64url').toString('latin1')).not.toContain('123456789');
+    expect(new SealedTokens<{ a: number }>(key, 'test').open(token)).toEqual({ a: 123456789 });
+  });
+
+  it('is never the same twice', () => {
+    expect(tokens.seal({ a: 1 })).not.toBe(tokens.seal({ a: 1 }));
+  });
+
+  it('is none of another purpose or another key', () => {
+    expect(new SealedTokens(key, 'other').open(tokens.seal({ a: 1 }))).toBeUndefined();
+    expect(new SealedTokens(randomBytes(32), 'test').open(tokens.seal({ a: 1 }))).toBeUndefined();
+  });
+
+  it('is not opened with any byte altered, nor cut short, nor from nothing', () => {
+    const bytes = Buffer.from(tokens.seal({ a: 1 }), 'base64url');
+    for (let index = 0; index < bytes.length; index += 1) {
+      const altered = Buffer.from(bytes);
+      altered[index]! ^= 1;
+      expect(tokens.open(altered.toString('base64url'))).toBeUndefined();
+    }
+    for (const length of [0, 1, 12, 28, bytes.length - 1]) expect(tokens.open(bytes.subarray(0, length).toString('base64url'))).toBeUndefined();
+    expect(tokens.open('not a token at all')).toBeUndefined();
+  });
+});
