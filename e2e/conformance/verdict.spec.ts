@@ -35,6 +35,11 @@ describe('the verdict', () => {
     expect(problems([passed], [run('ping', checks)], [])).toEqual([problem]);
   });
 
+  it('names a failure that only the gateway brings', () => {
+    const through = run('ping', [...passed.checks, check('client-program', 'FAILURE', 'Error: no connection')]);
+    expect(problems([passed], [through], [])).toEqual(['through: ping: client-program: failure, Error: no connection']);
+  });
+
   it('counts a scenario as lost that was not run', () => {
     expect(problems([passed], [], [])).toEqual(['through: ping: ping: was not checked', 'through: ping: wire-schema-valid: was not checked']);
   });

@@ -55,16 +55,21 @@ function failures(results: readonly ScenarioResult[]): Failure[] {
   return results.flatMap(({ scenario, checks }) => checks.filter(failed).map((check) => ({ scenario, check: check.id, message: wordsOf(check) })));
 }
 
-/** Checks that pass directly and not through the gateway. An id may stand for several checks: as many must pass. */
+/**
+ * Checks that pass directly and not through the gateway, and failures that only the gateway brings. An id may stand for several checks: as many
+ * must pass.
+ */
 function lost(direct: readonly ScenarioResult[], through: readonly ScenarioResult[]): Failure[] {
-  return direct.flatMap(({ scenario, checks }) => {
+  return direct.flatMap(({ scenario, required, checks }) => {
     const others = through.find((result) => result.scenario === scenario)?.checks ?? [];
-    return [...new Set(checks.map((check) => check.id))]
+    const fresh = others.filter((check) => failed(check) && !checks.some((known) => known.id === check.id));
+    const missing = [...new Set(checks.map((check) => check.id))]
       .filter((id) => passes(others, id) < passes(checks, id))
       .map((id) => {
         const failure = others.find((check) => check.id === id && check.status !== 'SUCCESS') ?? others.find(failed);
         return { scenario, check: id, message: failure ? wordsOf(failure) : 'was not checked' };
       });
+    return [...missing, ...failures([{ scenario, required, checks: fresh }])];
   });
 }
 
