@@ -16,13 +16,16 @@ import { Failure, HttpFailure } from '../failure.js';
 import { govern } from '../governed.js';
 import { isListMethod, listMethods } from '../lists/list-methods.js';
 import type { Lists } from '../lists/lists.js';
+import type { ToolSearch } from '../lists/tool-search.js';
 import { offerAt } from '../offer.js';
 import type { Parts } from '../parts.js';
 import type { Peers } from '../peers.js';
 import { failureReply } from '../reply.js';
 import type { RoundRequest, Rounds } from '../rounds.js';
 import type { Session } from '../sessions.js';
+import type { StandingStreams } from '../standing-streams.js';
 import type { Posted } from './legacy.js';
+import { within, wishesIn, type Listeners } from './listeners.js';
 import { ModernClient } from './modern-client.js';
 import { ModernDialect } from './modern-dialect.js';
 import { introductionAt } from './introduction.js';
@@ -33,6 +36,8 @@ export interface ModernTools {
   readonly rounds: Rounds;
   readonly peers: Peers;
   readonly lists: Lists;
+  readonly streams: StandingStreams;
+  readonly listeners: Listeners;
   /** For how long a client may keep what it is told of the endpoint. */
   readonly listTtl_ms: number;
   readonly version: string;
@@ -109,6 +114,7 @@ export class ModernEra {
     if (capability !== undefined && !isJsonObject(offer[capability])) throw new Failure('method-not-found', `nothing at this endpoint has ${capability}`);
     if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy(), 'modern')));
     if (governed.has(method)) return this.#govern(request, method as ClientMethod);
+    if (method === 'subscriptions/listen') return void this.#listen(request, offer).catch((error: unknown) => this.#fail(id, error, posted));
     throw new Failure('method-not-found', `the method "${method.slice(0, 100)}" is not served here`);
   }
 
@@ -132,8 +138,10 @@ export class ModernEra {
     const { _meta, ...rest } = params;
     const round: RoundRequest = { caller, at, method, params: rest };
     if (requestState !== undefined) return this.#goOn(request, round, requestState, answers);
+    const turned = method === 'tools/call' ? this.tools.lists.search.turn(at, params) : undefined;
+    if (turned !== undefined && 'find' in turned) return void this.#find(request, turned.find);
     const now = this.tools.now();
-    const question = asked(id, method, params);
+    const question = asked(id, method, turned?.call ?? params);
     const wrong = this.#paramObjection(request, question.arguments);
     if (wrong !== undefined) return this.#object(id, wrong, posted);
     const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
@@ -143,11 +151,56 @@ export class ModernEra {
     void govern(call, this.tools.parts);
   }
 
+  async #find({ id, posted }: Request, query: Parameters<ToolSearch['find']>[0]): Promise<void> {
+    const { exchange, caller, at } = posted;
+    try {
+      exchange.reply(id, { result: await this.tools.lists.search.find(query, caller, at, this.tools.parts.policy()) });
+    } catch (error) {
+      this.#fail(id, error, posted);
+    }
+  }
+
   /** The client comes back with answers for a call that waits for them. */
   #goOn({ id, message, posted }: Request, round: RoundRequest, requestState: Json, answers: JsonObject): void {
     const comeback = this.tools.rounds.comeback(requestState, round);
     if (comeback.at === 'peer') return this.tools.peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), comeback.url);
     comeback.client.comeBack(posted.exchange, id, answers);
+  }
+
+  /** Opens a stream of what changes. Resources are subscribed to first, each by a request that is governed and recorded. */
+  async #listen(request: Request, offer: JsonObject): Promise<void> {
+    const { streams, listeners, parts } = this.tools;
+    const { id, posted } = request;
+    const { exchange, caller, at } = posted;
+    const wishes = within(wishesIn(request.params['notifications'], parts.settings.listenResources), offer);
+    if (!exchange.accepts.stream) throw new Failure('not-acceptable', 'this is a stream: accept text/event-stream');
+    const session = this.#session(request, this.tools.now());
+    streams.enter(caller);
+    const subscribed: string[] = [];
+    const leave = (): void => {
+      streams.leave(caller);
+      for (const uri of subscribed) if (!listeners.hears(session.id, uri)) void this.#subscribe('resources/unsubscribe', uri, session, posted);
+    };
+    exchange.response.once('close', leave);
+    const answers = await Promise.all(wishes.resources.map((uri) => this.#subscribe('resources/subscribe', uri, session, posted)));
+    subscribed.push(...wishes.resources.filter((_uri, index) => answers[index]));
+    // Its client left before the servers had answered, so what they were asked for has to be taken back now.
+    if (exchange.gone) return void (await Promise.all(subscribed.map((uri) => this.#subscribe('resources/unsubscribe', uri, session, posted))));
+    listeners.open(exchange.handOver(), id, session.id, { ...wishes, resources: subscribed }, introductionAt(at, parts.catalog, this.tools.version).serverInfo);
+  }
+
+  /** Whether the server agreed. */
+  async #subscribe(method: 'resources/subscribe' | 'resources/unsubscribe', uri: string, session: Session, { caller, address }: Posted): Promise<boolean> {
+    const now = this.tools.now();
+    let agreed = false;
+    try {
+      const call = new Call(newUlid(now), asked(newUlid(now), method, { uri }), caller, session, address, undefined, now);
+      call.onReply = (reply) => (agreed = reply !== undefined && 'result' in reply);
+      await govern(call, this.tools.parts);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+    return agreed;
   }
 
   /** The headers that repeat arguments of a tool have to say what the body says. */

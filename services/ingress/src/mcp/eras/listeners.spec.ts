@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeResponse } from '../../../test/support/fakes.js';
+import { Listeners, wishesIn, within, type Wishes } from './listeners.js';
+
+const subscription = 'io.modelcontextprotocol/subscriptionId';
+const serverInfo = { name: 's', version: '1' };
+const offer = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
+
+function listening(wishes: Partial<Wishes>, session = 'S'): { readonly listeners: Listeners; readonly response: FakeResponse } {
+  const listeners = new Listeners({ keepAlive_ms: 100 });
+  const response = new FakeResponse();
+  listeners.open(response.asResponse, 7, session, { lists: new Set(), resources: [], ...wishes }, serverInfo);
+  return { listeners, response };
+}
+
+describe('what a client wants to hear of', () => {
+  it('is what it says, once', () => {
+    expect(wishesIn({ toolsListChanged: true, promptsListChanged: false, resourceSubscriptions: ['a', 'a', 'b'] }, 2)).toEqual({
+      lists: new Set(['tools']),
+      resources: ['a', 'b'],
+    });
+  });
+
+  it.each([undefined, [], 'tools', { resourceSubscriptions: 'a' }, { resourceSubscriptions: [1] }, { resourceSubscriptions: ['a', 'b', 'c'] }])('is not %j', (notifications) => {
+    expect(() => wishesIn(notifications, 2)).toThrow(expect.objectContaining({ rule: 'invalid-params' }));
+  });
+
+  it('is had as far as the endpoint offers it', () => {
+    const wishes = wishesIn({ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: ['a'] }, 2);
+    expect(within(wishes, offer)).toEqual(wishes);
+    expect(within(wishes, { tools: { listChanged: true }, resources: {} })).toEqual({ lists: new Set(['tools']), resources: [] });
+  });
+});
+
+describe('a stream of what changes', () => {
+  it('begins with what of the wishes can be had, under the id of its request', () => {
+    const { response } = listening({ lists: new Set(['tools']), resources: ['a'] });
+    expect(response.messages).toEqual([
+      {
+        jsonrpc: '2.0',
+        method: 'notifications/subscriptions/acknowledged',
+        params: { notifications: { toolsListChanged: true, resourceSubscriptions: ['a'] }, _meta: { [subscription]: 7 } },
+      },
+    ]);
+  });
+
+  it('ends at once when there is nothing to be had', () => {
+    const { response, listeners } = listening({});
+    expect(response.messages.at(-1)).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      result: { resultType: 'complete', _meta: { [subscription]: 7, 'io.modelcontextprotocol/serverInfo': serverInfo } },
+    });
+    expect([response.writableFinished, listeners.size]).toEqual([true, 0]);
+  });
+
+  it('tells of the lists that were asked for, and of no others', () => {
+    const { listeners, response } = listening({ lists: new Set(['prompts']) });
+    listeners.changed('tools');
+    listeners.changed('prompts');
+    expect(response.messages.slice(1)).toEqual([{ jsonrpc: '2.0', method: 'notifications/prompts/list_changed', params: { _meta: { [subscription]: 7 } } }]);
+  });
+
+  it('tells of the resources that were asked for, of its own session', () => {
+    const { listeners, response } = listening({ resources: ['a'] });
+    const updated = (uri: string): { method: string; params: { uri: string } } => ({ method: 'notifications/resources/updated', params: { uri } });
+    expect([
+      listeners.tell('S', updated('a')),
+      listeners.tell('S', updated('b')),
+      listeners.tell('T', updated('a')),
+      listeners.tell('S', { method: 'notifications/message' }),
+    ]).toEqual([true, false, false, false]);
+    expect(response.messages.slice(1)).toEqual([{ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'a', _meta: { [subscription]: 7 } } }]);
+    expect([listeners.hears('S', 'a'), listeners.hears('S', 'b'), listeners.hears('T', 'a')]).toEqual([true, false, false]);
+  });
+
+  it('shows signs of life, and says when it is over', () => {
+    const { listeners, response } = listening({ lists: new Set(['tools']) });
+    listeners.tick(performance.now() + 99_999);
+    expect(response.written.at(-1)).toBe(': waiting\n\n');
+    listeners.close();
+    expect(response.messages.at(-1)).toMatchObject({ id: 7, result: { resultType: 'complete' } });
+    expect([response.writableFinished, listeners.size]).toEqual([true, 0]);
+  });
+});

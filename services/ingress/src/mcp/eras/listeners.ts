@@ -1,0 +1,134 @@
+import type { ServerResponse } from 'node:http';
+import { envelope } from '@customhouse/mcp-wire/envelope';
+import type { Json } from '@customhouse/kernel/canonical';
+import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import { notificationText, resultText, serverSentEvent } from '@customhouse/mcp-wire/messages';
+import { Failure } from '../failure.js';
+import type { ListKind, StandingFollower } from '../standing-streams.js';
+
+/** What a client wants to hear of, or what of it can be had. */
+export interface Wishes {
+  readonly lists: ReadonlySet<ListKind>;
+  readonly resources: readonly string[];
+}
+
+export interface ListenerLimits {
+  readonly keepAlive_ms: number;
+}
+
+interface Listener {
+  readonly response: ServerResponse;
+  readonly id: RequestId;
+  readonly session: string;
+  readonly wishes: Wishes;
+  readonly serverInfo: JsonObject;
+  lastSign: number;
+}
+
+const memberOf: Readonly<Record<ListKind, string>> = { tools: 'toolsListChanged', prompts: 'promptsListChanged', resources: 'resourcesListChanged' };
+const kinds = Object.keys(memberOf) as ListKind[];
+/** A client that has not taken this much does not read. */
+const unreadBytes = 65_536;
+
+/** Streams of `subscriptions/listen` (revision 2026-07-28): each hears what it asked for, and nothing else. */
+export class Listeners implements StandingFollower {
+  readonly #listeners = new Set<Listener>();
+
+  constructor(private readonly limits: ListenerLimits) {}
+
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  /** Begins the stream, with what of the wishes can be had. One that can have nothing ends at once. */
+  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject): void {
+    const listener: Listener = { response, id, session, wishes, serverInfo, lastSign: performance.now() };
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    this.#notify(listener, 'notifications/subscriptions/acknowledged', { notifications: textOf(wishes) });
+    if (wishes.lists.size === 0 && wishes.resources.length === 0) return this.#end(listener);
+    this.#listeners.add(listener);
+    response.once('close', () => this.#listeners.delete(listener));
+  }
+
+  /** Whether somebody of the session still listens for a resource. */
+  hears(session: string, uri: string): boolean {
+    for (const listener of this.#listeners) if (listener.session === session && listener.wishes.resources.includes(uri)) return true;
+    return false;
+  }
+
+  changed(kind: ListKind): void {
+    for (const listener of this.#listeners) if (listener.wishes.lists.has(kind)) this.#notify(listener, `notifications/${kind}/list_changed`, {});
+  }
+
+  tell(session: string, { method, params }: JsonObject): boolean {
+    if (method !== 'notifications/resources/updated' || !isJsonObject(params)) return false;
+    let heard = false;
+    for (const listener of this.#listeners) {
+      if (listener.session !== session || !listener.wishes.resources.includes(String(params['uri']))) continue;
+      this.#notify(listener, method, params);
+      heard = true;
+    }
+    return heard;
+  }
+
+  tick(now: number): void {
+    for (const listener of this.#listeners) {
+      if (now - listener.lastSign < this.limits.keepAlive_ms) continue;
+      listener.lastSign = now;
+      this.#write(listener, ': waiting\n\n');
+    }
+  }
+
+  /** Tells each client that there will be no more, so that it need not wait for it. */
+  close(): void {
+    for (const listener of [...this.#listeners]) this.#end(listener);
+  }
+
+  #notify(listener: Listener, method: string, params: JsonObject): void {
+    const own = params['_meta'];
+    const meta = { ...(isJsonObject(own) ? own : {}), [envelope.subscriptionId]: listener.id };
+    this.#write(listener, serverSentEvent(notificationText(method, { ...params, _meta: meta })));
+  }
+
+  /** A client that does not read loses its stream: it will listen again, and look at what may have changed meanwhile. */
+  #write({ response }: Listener, text: string): void {
+    if (response.writableLength > unreadBytes) response.destroy();
+    else response.write(text);
+  }
+
+  #end(listener: Listener): void {
+    this.#listeners.delete(listener);
+    const result = { resultType: 'complete', _meta: { [envelope.subscriptionId]: listener.id, [envelope.serverInfo]: listener.serverInfo } };
+    listener.response.end(serverSentEvent(resultText(listener.id, JSON.stringify(result))));
+  }
+}
+
+/** What the client asks for. Throws Failure. `most`: resources of one stream. */
+export function wishesIn(notifications: Json | undefined, most: number): Wishes {
+  if (!isJsonObject(notifications)) throw new Failure('invalid-params', 'subscriptions/listen needs "notifications", an object');
+  const { resourceSubscriptions = [] } = notifications;
+  if (!Array.isArray(resourceSubscriptions) || !resourceSubscriptions.every((uri) => typeof uri === 'string'))
+    throw new Failure('invalid-params', '"resourceSubscriptions" is a list of URIs');
+  const resources = [...new Set(resourceSubscriptions)];
+  if (resources.length > most) throw new Failure('invalid-params', `one stream can be about ${most} resources at most; listen on several`);
+  return { lists: new Set(kinds.filter((kind) => notifications[memberOf[kind]] === true)), resources };
+}
+
+/** What of the wishes the endpoint has at all. */
+export function within(wishes: Wishes, offer: JsonObject): Wishes {
+  const has = (capability: string, member: string): boolean => {
+    const offered = offer[capability];
+    return isJsonObject(offered) && offered[member] === true;
+  };
+  return {
+    lists: new Set([...wishes.lists].filter((kind) => has(kind, 'listChanged'))),
+    resources: has('resources', 'subscribe') ? wishes.resources : [],
+  };
+}
+
+function textOf({ lists, resources }: Wishes): JsonObject {
+  const text: JsonObject = {};
+  for (const kind of lists) text[memberOf[kind]] = true;
+  if (resources.length > 0) text['resourceSubscriptions'] = [...resources];
+  return text;
+}
