@@ -2,9 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { ada } from '../../../test/support/fakes.js';
-import type { Catalog, ServedTool } from '../../state/catalog.js';
-import type { Endpoint } from '../../state/endpoint.js';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import { Catalog, type ServedTool } from '../../state/catalog.js';
+import { everything, type Endpoint } from '../../state/endpoint.js';
 import { callerOf } from '../caller.js';
+import type { ListMethodName } from './list-methods.js';
 import { Lists } from './lists.js';
 
 class Shelf {
@@ -13,6 +15,9 @@ class Shelf {
   add(server: string, tool: string): void {
     const place = `${server} ${String(this.all.length).padStart(8, '0')} ${tool}`;
     this.all.push({ server, tool, exposed: `${server}__${tool}`, definition: 'D', labels: [], generation: 1, described: { name: tool, unknown: { kept: true } }, place });
+  }
+  toolset(): undefined {
+    return undefined;
   }
   servers(): [] {
     return [];
@@ -104,5 +109,140 @@ describe('tools/list', () => {
   it.each([['x'], [''], [7], [{}], ['A'.repeat(5_000)], [Buffer.from('2a').toString('base64url')]])('refuses the cursor %j', (cursor) => {
     const lists = new Lists(shelf('a/1') as unknown as Catalog, { pageSize: 2, listTtl_ms: 1 });
     expect(() => page(lists, policy(), cursor)).toThrow(expect.objectContaining({ rule: 'invalid-params' }));
+  });
+});
+
+/** A catalogue as the registry would publish it. */
+class Published {
+  readonly catalog = new Catalog();
+  put(key: string, data: unknown): this {
+    this.catalog.apply({ topic: 'customhouse.state.catalog', key, event: { data } as StoredEvent });
+    return this;
+  }
+  server(name: string, changes: object = {}): this {
+    const transport = { kind: 'http', url: 'http://127.0.0.1:1/mcp' };
+    const discovered = { capabilities: { tools: {}, prompts: {}, resources: {} } };
+    return this.put(`server/${name}`, { server: { name, generation: 1, enabled: true, transport }, reachable: true, protocol: null, discovered, lost: [], ...changes });
+  }
+  tool(server: string, tool: string): this {
+    return this.put(`tool/${server}/${tool}`, { server, tool, digest: 'D', definition: { name: tool }, labels: [], status: 'served', order: 0 });
+  }
+  prompt(server: string, prompt: string, order = 0): this {
+    return this.put(`prompt/${server}/${prompt}`, { server, prompt, digest: 'D', definition: { name: prompt, unknown: 1 }, status: 'served', order });
+  }
+  resource(server: string, uri: string): this {
+    return this.put(`resource/${server}/${uri}`, { server, uri, digest: 'D', definition: { uri, unknown: 1 }, order: 0 });
+  }
+  template(server: string, template: string): this {
+    return this.put(`template/${server}/${template}`, { server, template, digest: 'D', definition: { uriTemplate: template, unknown: 1 }, order: 0 });
+  }
+  get lists(): Lists {
+    return new Lists(this.catalog, { pageSize: 2, listTtl_ms: 30_000 });
+  }
+}
+
+/** Remembers what it was asked, and hides what a test says. */
+function rulesThat(visible: (server: string, target: string, method: string) => boolean): Policy {
+  return {
+    version: { digest: 'P' },
+    visible: (_: unknown, { server, tool }: { server: string; tool: string }, method: string) => visible(server, tool, method),
+  } as unknown as Policy;
+}
+const all = rulesThat(() => true);
+const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
+
+describe('the lists of prompts, resources and templates', () => {
+  it('show everything that the servers said, under the names of the endpoint', () => {
+    const { lists } = new Published().server('a').server('b').prompt('a', 'greet').resource('a', 'file:///x').resource('b', 'file:///x').template('a', 'demo://{id}');
+    expect(read(lists.page('prompts/list', ada, everything, undefined, all))).toEqual({ prompts: [{ name: 'a__greet', unknown: 1 }] });
+    expect(read(lists.page('resources/list', ada, everything, undefined, all))).toEqual({
+      resources: [
+        { uri: 'customhouse://a/file%3A%2F%2F%2Fx', unknown: 1 },
+        { uri: 'customhouse://b/file%3A%2F%2F%2Fx', unknown: 1 },
+      ],
+    });
+    expect(read(lists.page('resources/templates/list', ada, everything, undefined, all))).toEqual({ resourceTemplates: [{ uriTemplate: 'demo://{id}', unknown: 1 }] });
+    const own = { server: 'a', toolset: null };
+    expect(read(lists.page('prompts/list', ada, own, undefined, all))).toEqual({ prompts: [{ name: 'greet', unknown: 1 }] });
+    expect(read(lists.page('resources/list', ada, own, undefined, all))).toEqual({ resources: [{ uri: 'file:///x', unknown: 1 }] });
+  });
+
+  it('are filtered by what the policy says of using their items', () => {
+    const { lists } = new Published().server('a').prompt('a', 'greet').prompt('a', 'spy').resource('a', 'file:///x').resource('a', 'file:///secret');
+    const rules = rulesThat((_, target, method) => (method === 'prompts/get' ? target === 'greet' : method === 'resources/read' && target !== 'file:///secret'));
+    expect(read(lists.page('prompts/list', ada, everything, undefined, rules))['prompts']).toMatchObject([{ name: 'a__greet' }]);
+    expect(read(lists.page('resources/list', ada, everything, undefined, rules))['resources']).toMatchObject([{ uri: 'file:///x' }]);
+  });
+
+  it('have cursors of their own', () => {
+    const { lists } = new Published().server('a').prompt('a', 'one', 1).prompt('a', 'two', 2).prompt('a', 'three', 3);
+    const first = read(lists.page('prompts/list', ada, everything, undefined, all));
+    const cursor = first['nextCursor'] as string;
+    expect(read(lists.page('prompts/list', ada, everything, { cursor }, all))).toEqual({ prompts: [{ name: 'a__three', unknown: 1 }] });
+    expect(() => lists.page('resources/list', ada, everything, { cursor }, all)).toThrow(expect.objectContaining({ rule: 'invalid-params' }));
+  });
+
+  it('say to clients of the modern era that they are complete, private, and for how long they may be kept', () => {
+    const { lists } = new Published().server('a').tool('a', 'x');
+    expect(read(lists.page('tools/list', ada, everything, undefined, all, 'modern'))).toEqual({
+      tools: [{ name: 'a__x' }],
+      resultType: 'complete',
+      ttlMs: 30_000,
+      cacheScope: 'private',
+    });
+  });
+});
+
+describe('a server that is down, slow or lying', () => {
+  const incomplete = (published: Published, list: ListMethodName, rules = all, at = everything): unknown =>
+    (read(published.lists.page(list, ada, at, undefined, rules))['_meta'] as JsonObject | undefined)?.['customhouse/incomplete'];
+
+  it('costs only its own part of a list, and the list says so', () => {
+    const published = new Published().server('good').tool('good', 'x').server('down', { reachable: false }).tool('down', 'y').server('new', { reachable: false, discovered: null });
+    expect(read(published.lists.page('tools/list', ada, everything, undefined, all))).toEqual({
+      tools: [{ name: 'down__y' }, { name: 'good__x' }],
+      _meta: {
+        'customhouse/incomplete': [
+          { server: 'down', reason: 'unreachable' },
+          { server: 'new', reason: 'not-reached-yet' },
+        ],
+      },
+    });
+  });
+
+  it('is named in the list that could not be had, and in no other', () => {
+    const published = new Published().server('a', { lost: ['prompts'] });
+    expect(incomplete(published, 'prompts/list')).toEqual([{ server: 'a', reason: 'list-lost' }]);
+    expect(incomplete(published, 'tools/list')).toBeUndefined();
+    expect(incomplete(published, 'resources/templates/list')).toBeUndefined();
+  });
+
+  it('is not named where it has nothing of the kind, at endpoints that it is not part of, or to callers who could use nothing of it', () => {
+    const published = new Published().server('a', { reachable: false, discovered: { capabilities: { tools: {} } } }).tool('a', 'x');
+    expect(incomplete(published, 'prompts/list')).toBeUndefined();
+    expect(incomplete(published, 'tools/list', all, { server: 'b', toolset: null })).toBeUndefined();
+    expect(
+      incomplete(
+        published,
+        'tools/list',
+        rulesThat(() => false),
+      ),
+    ).toBeUndefined();
+    // A rule for one of its tools is enough, though it does not leave the tool open.
+    expect(
+      incomplete(
+        published,
+        'tools/list',
+        rulesThat((_, target) => target === 'x'),
+      ),
+    ).toEqual([{ server: 'a', reason: 'unreachable' }]);
+  });
+
+  it('is forgotten when it is well again', () => {
+    const published = new Published().server('a', { reachable: false });
+    const { lists } = published;
+    expect(lists.page('tools/list', ada, everything, undefined, all)).toContain('unreachable');
+    published.server('a');
+    expect(lists.page('tools/list', ada, everything, undefined, all)).toBe('{"tools":[]}');
   });
 });

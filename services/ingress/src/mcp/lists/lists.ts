@@ -7,6 +7,7 @@ import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
 import { incompleteParts } from './incomplete.js';
 import { listMethods, type Entry, type ListMethod, type ListMethodName } from './list-methods.js';
+import { searchTools, ToolSearch } from './tool-search.js';
 
 /** An item of a list, as text, with the place that it is listed at. */
 interface Listed {
@@ -41,10 +42,14 @@ export class Lists {
   /** Texts of definitions are the same in every list. By the definition; the name may change with the catalogue. */
   readonly #texts = new WeakMap<JsonObject, { own?: string; exposed?: { readonly name: string; readonly text: string } }>();
 
+  readonly search: ToolSearch;
+
   constructor(
     private readonly catalog: Catalog,
     private readonly settings: ListSettings,
-  ) {}
+  ) {
+    this.search = new ToolSearch(catalog);
+  }
 
   /** The text of a result. Throws Failure for a cursor that is not ours. */
   page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: Policy, era: 'legacy' | 'modern' = 'legacy'): string {
@@ -71,6 +76,7 @@ export class Lists {
   #make(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): Pick<List, 'items' | 'meta'> {
     const { tenant, agent, person, groups, credential } = caller.principal;
     const principal = { tenant, agent, person, groups, credential: credential.kind };
+    if (method.kind === 'tools' && this.search.serves(at)) return { items: searchItems, meta: '' };
     const items: Listed[] = [];
     const seen = new Set<string>();
     for (const entry of method.entries(this.catalog, at)) {
@@ -91,6 +97,8 @@ export class Lists {
     return texts.exposed.text;
   }
 }
+
+const searchItems: readonly Listed[] = searchTools.map((tool, index) => ({ place: String(index), text: JSON.stringify(tool) }));
 
 /** Cursors hold a place and no number, so that they hold in every replica and after a change of the catalogue. */
 function cursorFor({ place }: Listed, { mark }: ListMethod): string {
