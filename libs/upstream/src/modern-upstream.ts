@@ -22,13 +22,20 @@ export interface NotModern {
  */
 export async function openModern(channel: Channel, handshake: Handshake): Promise<Upstream | NotModern> {
   const upstream = new ModernUpstream(channel, handshake);
-  const answer = await upstream.discover();
+  let answer = await upstream.discover();
+  // A server that refuses the revision and names it among those it speaks is believed the second time.
+  if ('error' in answer && answer.error.code === versionRefused && namesModern(answer.error.data)) answer = await upstream.discover('discover-again');
   if ('error' in answer) return { why: `it answered server/discover with the error ${answer.error.code}: ${answer.error.message.slice(0, 300)}` };
   const { supportedVersions, capabilities } = answer.result;
   if (!Array.isArray(supportedVersions) || !isJsonObject(capabilities)) return { why: 'its answer to server/discover is none' };
   if (!supportedVersions.includes(modernRevision)) return { why: `it speaks ${JSON.stringify(supportedVersions).slice(0, 200)}, and not ${modernRevision}` };
   upstream.initialized = answer.result;
   return upstream;
+}
+
+function namesModern(data: unknown): boolean {
+  const supported = isJsonObject(data) ? data['supported'] : undefined;
+  return Array.isArray(supported) && supported.includes(modernRevision);
 }
 
 const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
@@ -67,9 +74,9 @@ class ModernUpstream implements Upstream {
   }
 
   /** `id` is a text, so that a late answer is never taken for that of `initialize`. */
-  discover(): Promise<UpstreamAnswer> {
+  discover(id = 'discover'): Promise<UpstreamAnswer> {
     const { timeout_ms, max_bytes, signal } = this.handshake;
-    return this.#exchange('discover', { method: 'server/discover' }, { timeout_ms, max_bytes, signal });
+    return this.#exchange(id, { method: 'server/discover' }, { timeout_ms, max_bytes, signal });
   }
 
   async call(request: Request, options: CallOptions): Promise<UpstreamAnswer> {

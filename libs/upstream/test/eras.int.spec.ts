@@ -99,6 +99,21 @@ describe('the era of a server over HTTP', () => {
     expect((await open(server.url, { probe_timeout_ms: 100 })).era).toBe('modern');
   });
 
+  it('is believed the second time when a server refuses the revision and names it among those it speaks', async () => {
+    const server = await serve((message, response) => {
+      if (server.asked.length === 1) answerJson(response, error(message['id'], -32022, { supported: ['2026-07-28'] }));
+      else answerJson(response, { jsonrpc: '2.0', id: message['id'], result: discovered });
+    });
+    expect((await open(server.url)).era).toBe('modern');
+    expect(server.asked).toEqual(['server/discover', 'server/discover']);
+  });
+
+  it('is asked for twice at most of a server that goes on refusing what it names', async () => {
+    const server = await serve((message, response) => answerJson(response, error(message['id'], -32022, { supported: ['2026-07-28'] })));
+    expect(await settled(open(server.url))).toMatchObject({ reason: 'unsupported-protocol' });
+    expect(server.asked).toEqual(['server/discover', 'server/discover', 'initialize']);
+  });
+
   it('is none where the server refuses both, and both are said', async () => {
     const server = await serve((message, response) => answerJson(response, error(message['id'], -32603)));
     expect(await settled(open(server.url))).toMatchObject({ reason: 'unsupported-protocol', message: expect.stringMatching(/initialize.*-32603.*server\/discover.*-32603/) });
