@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { canStart, limited, type ProcessLimits } from './process-limits.js';
 import { UpstreamFailed } from './upstream.js';
 
 /** What a child may see of our environment. Everything else, secrets among it, is given by name in the server's configuration or not at all. */
@@ -17,6 +18,9 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Names of further variables of ours that the child sees. */
+  readonly inherit?: readonly string[];
+  readonly limits?: ProcessLimits;
 }
 
 /** A child in a process group of its own, so that what it starts ends with it. */
@@ -63,10 +67,14 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 function spawnChild(options: ChildOptions): ChildProcess {
+  const env = childEnvironment(process.env, options.env, options.inherit);
+  if (!canStart(options.command, env['PATH'], options.cwd))
+    throw new UpstreamFailed('spawn-failed', 'no', `"${options.command}" could not be started: there is no such program${options.command.includes('/') ? '' : ' on the PATH'}`);
+  const { command, args } = limited(options.command, options.args, options.limits ?? {});
   try {
-    return spawn(options.command, [...options.args], {
+    return spawn(command, args, {
       cwd: options.cwd,
-      env: childEnvironment(process.env, options.env),
+      env,
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       shell: false,
@@ -78,9 +86,13 @@ function spawnChild(options: ChildOptions): ChildProcess {
   }
 }
 
-export function childEnvironment(ours: Readonly<Record<string, string | undefined>>, configured: Readonly<Record<string, string>>): Record<string, string> {
+export function childEnvironment(
+  ours: Readonly<Record<string, string | undefined>>,
+  configured: Readonly<Record<string, string>>,
+  more: readonly string[] = [],
+): Record<string, string> {
   const environment: Record<string, string> = {};
-  for (const name of inherited) if (ours[name] !== undefined) environment[name] = ours[name];
+  for (const name of [...inherited, ...more]) if (ours[name] !== undefined) environment[name] = ours[name];
   return { ...environment, ...configured };
 }
 

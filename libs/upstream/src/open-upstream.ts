@@ -8,6 +8,7 @@ import { negotiate } from './era-negotiation.js';
 import { HttpChannel, type HttpChannelOptions } from './http-channel.js';
 import type { HttpClient } from './http-client.js';
 import { silentLogger, type UpstreamLogger } from './logger.js';
+import type { ProcessLimits } from './process-limits.js';
 import { openSse } from './sse-channel.js';
 import { StdioChannel } from './stdio-channel.js';
 import { UpstreamFailed, type Upstream } from './upstream.js';
@@ -33,6 +34,10 @@ export interface UpstreamOptions {
   readonly send_timeout_ms?: number;
   /** Default 4,000. */
   readonly close_timeout_ms?: number;
+  /** What a stdio server may take. Default: no core dumps, else as the system has it. */
+  readonly limits?: ProcessLimits;
+  /** Names of variables that a stdio server sees beside the usual ones and its own. Default none. */
+  readonly inherit?: readonly string[];
   /** Working directory of a stdio server. Default: ours. */
   readonly cwd?: string;
   readonly signal?: AbortSignal;
@@ -87,7 +92,7 @@ function httpOptions(url: URL, options: UpstreamOptions): HttpChannelOptions {
 }
 
 async function openStdio(transport: Transport & { kind: 'stdio' }, options: UpstreamOptions): Promise<Channel> {
-  const child = await startChild({ command: transport.command, args: transport.args, env: transport.env, cwd: options.cwd });
+  const child = await startChild({ command: transport.command, args: transport.args, env: transport.env, cwd: options.cwd, inherit: options.inherit, limits: options.limits });
   return new StdioChannel({
     child,
     logger: options.logger ?? silentLogger,

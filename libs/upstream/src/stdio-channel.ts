@@ -4,6 +4,7 @@ import type { Child } from './child-process.js';
 import { Exchange, cancelledBefore, type ExchangeOptions } from './exchange.js';
 import { LineFraming } from './line-framing.js';
 import type { UpstreamLogger } from './logger.js';
+import { StderrCapture } from './stderr-capture.js';
 import { UpstreamFailed, type UpstreamAnswer } from './upstream.js';
 
 export interface StdioChannelOptions {
@@ -15,8 +16,6 @@ export interface StdioChannelOptions {
   readonly max_unread_bytes: number;
   readonly close_timeout_ms: number;
 }
-
-const stderrBudget = { line_bytes: 2_000, lines_per_minute: 120 };
 
 /** One JSON text a line over the standard streams of a child process. */
 export class StdioChannel implements Channel {
@@ -38,8 +37,13 @@ export class StdioChannel implements Channel {
     });
     stdin.on('error', (error) => this.#endBadly(`the server stopped reading: ${error.message}`));
     stdout.on('error', (error) => this.#endBadly(`the server's output broke: ${error.message}`));
-    captureStderr(stderr, options.logger);
-    void options.child.exited.then((reason) => this.#end(reason));
+    const diary = new StderrCapture(options.logger);
+    stderr.on('error', () => undefined);
+    stderr.on('data', (chunk: Buffer) => diary.feed(chunk));
+    void options.child.exited.then((reason) => {
+      diary.end();
+      this.#end(reason);
+    });
   }
 
   exchange(id: RequestId, text: string, options: ExchangeOptions): Promise<UpstreamAnswer> {
@@ -122,24 +126,4 @@ class StdioExchange extends Exchange {
   protected override onSettled(): void {
     this.waiting.delete(this.id);
   }
-}
-
-/** Standard error goes to the log, a bounded number of bounded lines: it is the server's diary, and may be long. */
-function captureStderr(stderr: NodeJS.ReadableStream, logger: UpstreamLogger): void {
-  let minute = 0;
-  let lines = 0;
-  stderr.on('error', () => undefined);
-  stderr.on('data', (chunk: Buffer) => {
-    const now = Math.floor(performance.now() / 60_000);
-    if (now !== minute) {
-      minute = now;
-      lines = 0;
-    }
-    for (const line of chunk.subarray(0, 65_536).toString('utf8').split('\n')) {
-      if (line.trim() === '') continue;
-      lines += 1;
-      if (lines > stderrBudget.lines_per_minute) return;
-      logger.debug({ stderr: line.slice(0, stderrBudget.line_bytes) }, 'an upstream process wrote to its standard error');
-    }
-  });
 }

@@ -1,6 +1,7 @@
 // A stdio server that shakes hands properly and then does what its first argument says.
 import { createInterface } from 'node:readline';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 const mode = process.argv[2];
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -47,6 +48,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
       return;
     case 'environment':
       return result(message.id, { names: Object.keys(process.env).sort(), given: process.env.GIVEN });
+    case 'limits':
+      return result(message.id, { limits: process.platform === 'linux' ? readFileSync('/proc/self/limits', 'utf8') : '' });
+    case 'echo-arguments':
+      return result(message.id, { args: process.argv.slice(3) });
     case 'out-of-order':
       held.push(message.id);
       if (held.length === 3) for (const id of held.reverse()) result(id, { id });

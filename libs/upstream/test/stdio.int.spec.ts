@@ -105,6 +105,28 @@ describe('a stdio upstream', () => {
     expect(answer.result.names.filter((name) => !allowed.includes(name))).toEqual([]);
   });
 
+  it('gives it further variables of ours only by name', async () => {
+    process.env['CUSTOMHOUSE_TEST_SHARED'] = 'seen';
+    const upstream = await start('environment', { inherit: ['CUSTOMHOUSE_TEST_SHARED'] });
+    const answer = (await upstream.call({ method: 'x' }, limits)) as { result: { names: string[] } };
+    delete process.env['CUSTOMHOUSE_TEST_SHARED'];
+    expect(answer.result.names).toContain('CUSTOMHOUSE_TEST_SHARED');
+  });
+
+  it('holds it to limits of what it may take, and takes its arguments for no commands', async () => {
+    const upstream = await start('limits', { limits: { open_files: 111, cpu_seconds: 222, address_space_bytes: 64 * 2 ** 30 } });
+    const answer = (await upstream.call({ method: 'x' }, limits)) as { result: { limits: string } };
+    if (process.platform !== 'linux') return;
+    const limitOf = (name: string): string | undefined => new RegExp(`^${name} +(\\S+)`, 'm').exec(answer.result.limits)?.[1];
+    expect([limitOf('Max open files'), limitOf('Max cpu time'), limitOf('Max address space'), limitOf('Max core file size')]).toEqual(['111', '222', String(64 * 2 ** 30), '0']);
+    const quoted = await openUpstream(
+      { kind: 'stdio', command: process.execPath, args: [script, 'echo-arguments', '$(id); "`x`"', ''], env: {} },
+      { clientInfo: { name: 'test', version: '1' }, http: new HttpClient(), limits: { open_files: 200 } },
+    );
+    opened.push(quoted);
+    expect(await quoted.call({ method: 'x' }, limits)).toEqual({ result: { args: ['$(id); "`x`"', ''] } });
+  });
+
   it('maps progress tokens', async () => {
     const upstream = await start('progress');
     const seen: JsonObject[] = [];
@@ -129,7 +151,8 @@ describe('a stdio upstream', () => {
     let pid = 0;
     const logger: UpstreamLogger = {
       warn: () => undefined,
-      debug: (fields) => {
+      debug: () => undefined,
+      info: (fields) => {
         const line = (fields as { stderr?: string }).stderr ?? '';
         if (line.startsWith('grandchild ')) pid = Number(line.slice(11));
       },

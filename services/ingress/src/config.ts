@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, count, flag, list, milliseconds, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
+import { stdioSettings } from '@customhouse/upstream/stdio-settings';
 import { jwtIssuersText } from '@customhouse/identity/jwt-issuers';
 
 const origin = text
@@ -222,6 +223,7 @@ export const ingressSettings = {
     default: '',
     description: 'Link-local or metadata addresses and subnets that servers may nevertheless have.',
   }),
+  ...stdioSettings('CUSTOMHOUSE_INGRESS'),
 };
 
 export type IngressSettings = SettingsOf<typeof ingressSettings>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, count, flag, list, milliseconds, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+import { stdioSettings } from '@customhouse/upstream/stdio-settings';
 
 /** Injection token of the settings of this service. */
 export const REGISTRY_SETTINGS = Symbol('RegistrySettings');
@@ -87,6 +88,7 @@ export const registrySettings = {
     default: '',
     description: 'Link-local or metadata addresses and subnets that servers may nevertheless have.',
   }),
+  ...stdioSettings('CUSTOMHOUSE_REGISTRY'),
 };
 
 export type RegistrySettings = SettingsOf<typeof registrySettings>;

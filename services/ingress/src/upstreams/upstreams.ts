@@ -3,7 +3,8 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { EraMemory } from '@customhouse/upstream/era-memory';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { HttpClient } from '@customhouse/upstream/http-client';
-import type { UpstreamLogger } from '@customhouse/upstream/logger';
+import { withFields, type UpstreamLogger } from '@customhouse/upstream/logger';
+import { stdioOptions } from '@customhouse/upstream/stdio-settings';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { IngressSettings } from '../config.js';
 import type { ClientProfile, Errand } from './errand.js';
@@ -92,9 +93,10 @@ export class Upstreams {
       capabilities,
       http: this.#http,
       eras: this.#eras,
+      ...stdioOptions(this.settings),
       open_timeout_ms: this.settings.connectTimeout_ms,
       max_message_bytes: this.settings.resultBytes,
-      logger: this.logger,
+      logger: withFields(this.logger, { server: server.name }),
       signal,
     });
   }

@@ -4,6 +4,7 @@ import { LOGGER } from '@customhouse/nest/tokens';
 import { EraMemory } from '@customhouse/upstream/era-memory';
 import { HttpClient } from '@customhouse/upstream/http-client';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
+import { stdioOptions } from '@customhouse/upstream/stdio-settings';
 import type { Upstream } from '@customhouse/upstream/upstream';
 import { REGISTRY_SETTINGS, type RegistrySettings } from '../config.js';
 import type { ServerRow } from './catalog-view.js';
@@ -39,6 +40,7 @@ export class Connections implements OnModuleDestroy {
       clientInfo: { name: 'customhouse-registry', version: '0.1.0' },
       http: this.http,
       eras: this.eras,
+      ...stdioOptions(this.settings),
       open_timeout_ms: this.settings.connectTimeout_ms,
       max_message_bytes: this.settings.pageBytes,
       signal,
