@@ -229,7 +229,10 @@ export class Ingress {
     if (change.topic === topics.policy) return this.#policy.apply(change);
     if (change.topic === topics.approvals) return this.#holds.apply(change);
     const changed = this.#catalog.apply(change);
-    if (changed !== undefined) this.#streams.changed(changed.lists.map((kind) => (kind === 'templates' ? 'resources' : kind)));
+    if (changed === undefined) return;
+    const { lists, server, toolset } = changed;
+    const kinds = new Set(lists.map((kind) => (kind === 'templates' ? 'resources' : kind)));
+    this.#streams.changed(kinds, `${server} ${toolset}`, (at) => this.#catalog.mayChange(at, changed));
   }
 
   #inForce(): Policy {

@@ -29,6 +29,21 @@ describe('standing streams', () => {
     expect(response.messages).toHaveLength(3);
   });
 
+  it('tell of a change only where it may be seen', async () => {
+    const streams = new StandingStreams({ streamsPerPrincipal: 5, keepAlive_ms: 1_000 });
+    const [files, mail] = ['files', 'mail'].map((server) => open(streams, ada, { ...session, server })) as [FakeResponse, FakeResponse];
+    streams.changed(['tools'], 'files', (at) => at.server === 'files');
+    await settled();
+    expect([files.messages.length, mail.messages.length]).toEqual([1, 0]);
+    streams.changed(['tools'], 'files', (at) => at.server === 'files');
+    streams.changed(['tools'], 'mail', (at) => at.server === 'mail');
+    await settled();
+    expect([files.messages.length, mail.messages.length]).toEqual([2, 1]);
+    streams.changed();
+    await settled();
+    expect([files.messages.length, mail.messages.length]).toEqual([5, 4]);
+  });
+
   it('tell something to the client of one session only, once', () => {
     const streams = new StandingStreams({ streamsPerPrincipal: 5, keepAlive_ms: 1_000 });
     const other = { ...session, id: '01JOTHER' };

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { notificationText, serverSentEvent } from '@customhouse/mcp-wire/messages';
+import type { Endpoint } from '../state/endpoint.js';
 import type { Caller } from './caller.js';
 import { HttpFailure } from './failure.js';
 import type { Session } from './sessions.js';
@@ -9,6 +10,7 @@ interface Stream {
   readonly response: ServerResponse;
   readonly who: string;
   readonly session: string;
+  readonly at: Endpoint;
   lastSign: number;
 }
 
@@ -17,12 +19,16 @@ export type ListKind = 'tools' | 'prompts' | 'resources';
 export const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
 
 /** Hears the same as the standing streams, for streams of another kind. */
+/** Whether a change may be seen at an endpoint. */
+export type Concerns = (at: Endpoint) => boolean;
+
 export interface StandingFollower {
-  changed(kind: ListKind): void;
+  changed(kind: ListKind, concerns: Concerns): void;
   /** False when nobody of the session listens for it here. */
   tell(session: string, notification: JsonObject): boolean;
 }
 
+const everywhere: Concerns = () => true;
 /** Changes that come together are told once. */
 const settle_ms = 100;
 /** A client that has not taken this much does not read. */
@@ -33,7 +39,7 @@ export class StandingStreams {
   readonly #streams = new Set<Stream>();
   readonly #byWho = new Map<string, number>();
   readonly #bySession = new Map<string, Set<Stream>>();
-  readonly #changed = new Set<ListKind>();
+  readonly #changed = new Map<string, { readonly kind: ListKind; readonly concerns: Concerns }>();
   #pending: NodeJS.Timeout | undefined;
 
   constructor(
@@ -48,7 +54,7 @@ export class StandingStreams {
   /** Keeps the response open as a stream. Throws HttpFailure when the caller has too many. */
   open(response: ServerResponse, caller: Caller, session: Session): void {
     this.enter(caller);
-    const stream: Stream = { response, who: caller.who, session: session.id, lastSign: performance.now() };
+    const stream: Stream = { response, who: caller.who, session: session.id, at: session, lastSign: performance.now() };
     this.#streams.add(stream);
     const own = this.#bySession.get(session.id);
     if (own === undefined) this.#bySession.set(session.id, new Set([stream]));
@@ -71,12 +77,17 @@ export class StandingStreams {
     else this.#byWho.set(who, own);
   }
 
-  /** What these lists answer may be different from now on. */
-  changed(kinds: Iterable<ListKind> = listKinds): void {
-    for (const kind of kinds) this.#changed.add(kind);
+  /** What these lists answer may be different from now on: everywhere, or where it concerns. `about`: the same text for the same `concerns`. */
+  changed(kinds: Iterable<ListKind> = listKinds, about = '', concerns: Concerns = everywhere): void {
+    for (const kind of kinds) this.#changed.set(`${kind} ${about}`, { kind, concerns });
     this.#pending ??= setTimeout(() => {
       this.#pending = undefined;
-      for (const kind of listKinds) if (this.#changed.delete(kind)) this.#tellAll(kind);
+      const changes = [...this.#changed.values()];
+      this.#changed.clear();
+      for (const kind of listKinds) {
+        const own = changes.filter((change) => change.kind === kind);
+        if (own.length > 0) this.#tellAll(kind, (at) => own.some((change) => change.concerns(at)));
+      }
     }, settle_ms).unref();
   }
 
@@ -105,10 +116,10 @@ export class StandingStreams {
     for (const stream of this.#streams) stream.response.end();
   }
 
-  #tellAll(kind: ListKind): void {
+  #tellAll(kind: ListKind, concerns: Concerns): void {
     const event = serverSentEvent(notificationText(`notifications/${kind}/list_changed`));
-    for (const stream of this.#streams) this.#write(stream, event);
-    this.follower?.changed(kind);
+    for (const stream of this.#streams) if (concerns(stream.at)) this.#write(stream, event);
+    this.follower?.changed(kind, concerns);
   }
 
   /** A client that does not read loses its stream: it will ask again, and look at what may have changed meanwhile. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { ToolLabel } from '@customhouse/events/registry/events';
-import { Catalog } from './catalog.js';
+import { Catalog, type CatalogChange } from './catalog.js';
 import { everything, type Endpoint } from './endpoint.js';
 
 function change(catalog: Catalog, key: string, data: unknown, foreign?: StoredEvent['foreign']): void {
@@ -309,5 +309,17 @@ describe('a change of the catalogue', () => {
     const desk = { name: 'desk', description: '', tools: [], prompts: [], resources: [], search: false };
     expect(applied(catalog, 'toolset/desk', desk)).toMatchObject({ server: null, toolset: 'desk' });
     expect(applied(catalog, 'unknown/x', {})).toBeUndefined();
+  });
+
+  it('is told to the clients of the endpoints that it may concern', () => {
+    const catalog = new Catalog();
+    const desk = toolset(catalog, 'desk', { tools: ['a/*'] });
+    const told = (lists: CatalogChange['lists'], server: string | null, of: string | null = null): boolean[] =>
+      [everything, at('a'), at('b'), desk].map((where) => catalog.mayChange(where, { lists, server, toolset: of }));
+    expect(told(['tools'], 'a')).toEqual([true, true, false, true]);
+    expect(told(['tools'], 'b')).toEqual([true, false, true, false]);
+    // A new rival gives the resources of others another name.
+    expect(told(['resources'], 'b')).toEqual([true, false, true, true]);
+    expect(told(['tools', 'prompts', 'resources', 'templates'], null, 'desk')).toEqual([false, false, false, true]);
   });
 });

@@ -145,6 +145,13 @@ export class Catalog {
     return at.toolset === null || this.#toolsets.get(at.toolset)?.concerns(server) === true;
   }
 
+  /** Whether the lists of the endpoint may be different after the change. */
+  mayChange(at: Endpoint, { lists, server, toolset }: CatalogChange): boolean {
+    if (toolset !== null) return at.toolset === toolset;
+    // What one server has decides under which URIs the resources of others are shown.
+    return server === null || this.concerns(at, server) || (at.server === null && (lists.includes('resources') || lists.includes('templates')));
+  }
+
   /** By the name that clients of the endpoint use. */
   findTool(at: Endpoint, name: string): ServedTool | undefined {
     const found = at.server === null ? this.#tools.exposed(name) : this.#tools.own(at.server, name);

@@ -56,8 +56,8 @@ describe('a stream of what changes', () => {
 
   it('tells of the lists that were asked for, and of no others', () => {
     const { listeners, response } = listening({ lists: new Set(['prompts']) });
-    listeners.changed('tools');
-    listeners.changed('prompts');
+    listeners.changed('tools', () => true);
+    listeners.changed('prompts', () => true);
     expect(response.messages.slice(1)).toEqual([{ jsonrpc: '2.0', method: 'notifications/prompts/list_changed', params: { _meta: { [subscription]: 7 } } }]);
   });
 

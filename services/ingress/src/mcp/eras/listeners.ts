@@ -4,7 +4,8 @@ import type { Json } from '@customhouse/kernel/canonical';
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { notificationText, resultText, serverSentEvent } from '@customhouse/mcp-wire/messages';
 import { Failure } from '../failure.js';
-import type { ListKind, StandingFollower } from '../standing-streams.js';
+import { everything, type Endpoint } from '../../state/endpoint.js';
+import type { Concerns, ListKind, StandingFollower } from '../standing-streams.js';
 
 /** What a client wants to hear of, or what of it can be had. */
 export interface Wishes {
@@ -20,6 +21,7 @@ interface Listener {
   readonly response: ServerResponse;
   readonly id: RequestId;
   readonly session: string;
+  readonly at: Endpoint;
   readonly wishes: Wishes;
   readonly serverInfo: JsonObject;
   lastSign: number;
@@ -41,8 +43,8 @@ export class Listeners implements StandingFollower {
   }
 
   /** Begins the stream, with what of the wishes can be had. One that can have nothing ends at once. */
-  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject): void {
-    const listener: Listener = { response, id, session, wishes, serverInfo, lastSign: performance.now() };
+  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject, at: Endpoint = everything): void {
+    const listener: Listener = { response, id, session, at, wishes, serverInfo, lastSign: performance.now() };
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.#notify(listener, 'notifications/subscriptions/acknowledged', { notifications: textOf(wishes) });
     if (wishes.lists.size === 0 && wishes.resources.length === 0) return this.#end(listener);
@@ -56,8 +58,8 @@ export class Listeners implements StandingFollower {
     return false;
   }
 
-  changed(kind: ListKind): void {
-    for (const listener of this.#listeners) if (listener.wishes.lists.has(kind)) this.#notify(listener, `notifications/${kind}/list_changed`, {});
+  changed(kind: ListKind, concerns: Concerns): void {
+    for (const listener of this.#listeners) if (listener.wishes.lists.has(kind) && concerns(listener.at)) this.#notify(listener, `notifications/${kind}/list_changed`, {});
   }
 
   tell(session: string, { method, params }: JsonObject): boolean {

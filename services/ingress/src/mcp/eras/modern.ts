@@ -186,7 +186,7 @@ export class ModernEra {
     subscribed.push(...wishes.resources.filter((_uri, index) => answers[index]));
     // Its client left before the servers had answered, so what they were asked for has to be taken back now.
     if (exchange.gone) return void (await Promise.all(subscribed.map((uri) => this.#subscribe('resources/unsubscribe', uri, session, posted))));
-    listeners.open(exchange.handOver(), id, session.id, { ...wishes, resources: subscribed }, introductionAt(at, parts.catalog, this.tools.version).serverInfo);
+    listeners.open(exchange.handOver(), id, session.id, { ...wishes, resources: subscribed }, introductionAt(at, parts.catalog, this.tools.version).serverInfo, at);
   }
 
   /** Whether the server agreed. */
