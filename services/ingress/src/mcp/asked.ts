@@ -31,8 +31,8 @@ const longest: Readonly<Record<ClientMethod, number>> = {
   'completion/complete': 2_048,
 };
 
-/** Reads the parameters of a request of a client. Throws Failure. */
-export function asked(requestId: RequestId, method: ClientMethod, params: JsonObject | undefined): Asked {
+/** Reads the parameters of a request of a client. `logLevel`: what its session asked for, for servers that are told with each request. Throws Failure. */
+export function asked(requestId: RequestId, method: ClientMethod, params: JsonObject | undefined, logLevel?: string): Asked {
   const { name, rest } = partsOf(method, params ?? {});
   if (name.length > longest[method]) throw new Failure('invalid-params', `what ${method} is aimed at has at most ${longest[method]} characters`);
   const meta = params?.['_meta'];
@@ -45,16 +45,23 @@ export function asked(requestId: RequestId, method: ClientMethod, params: JsonOb
     progressToken: isRequestId(token) ? token : undefined,
     wait_ms: isJsonObject(meta) ? waitOf(meta['customhouse/wait_ms']) : undefined,
     traceparent: isJsonObject(meta) ? traceParent(meta['traceparent']) : undefined,
-    meta: isJsonObject(meta) ? passedOn(meta) : undefined,
+    meta: passedOn(meta, logLevel),
   };
 }
 
 /** Texts that W3C Trace Context and Baggage define have a length that every peer takes. */
 const longestMeta = 8_192;
 
-function passedOn(meta: JsonObject): JsonObject | undefined {
-  const passed = ['tracestate', 'baggage', envelope.logLevel].filter((name) => typeof meta[name] === 'string' && meta[name].length <= longestMeta);
-  return passed.length === 0 ? undefined : Object.fromEntries(passed.map((name) => [name, meta[name]!]));
+function passedOn(meta: unknown, logLevel: string | undefined): JsonObject | undefined {
+  let passed: JsonObject | undefined;
+  if (isJsonObject(meta)) {
+    for (const name of ['tracestate', 'baggage', envelope.logLevel]) {
+      const value = meta[name];
+      if (typeof value === 'string' && value.length <= longestMeta) (passed ??= {})[name] = value;
+    }
+  }
+  if (logLevel !== undefined) passed = { [envelope.logLevel]: logLevel, ...passed };
+  return passed;
 }
 
 function waitOf(value: unknown): number | undefined {

@@ -5,9 +5,19 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { approvalPublished } from '@customhouse/events/approval/events';
-import type { EventData } from '@customhouse/events/catalogue';
+import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
 import { policyPublished } from '@customhouse/events/policy/events';
-import { catalogServerPublished, catalogToolPublished, directoryKeyPublished, type ApiKey, type ToolLabel, type Transport } from '@customhouse/events/registry/events';
+import {
+  catalogPromptPublished,
+  catalogResourcePublished,
+  catalogServerPublished,
+  catalogTemplatePublished,
+  catalogToolPublished,
+  directoryKeyPublished,
+  type ApiKey,
+  type ToolLabel,
+  type Transport,
+} from '@customhouse/events/registry/events';
 import { decode } from '@customhouse/event-log/decode';
 import { EventWriter } from '@customhouse/event-log/event-writer';
 import type { EventLog } from '@customhouse/event-log/port';
@@ -168,6 +178,35 @@ export class Gateway {
     await http.close();
     for (const [order, definition] of tools.entries()) await this.publishTool(name, definition as { name: string }, order, labels);
     await eventually(() => this.ingress.knowsTool(name, String(tools.at(-1)!['name'])));
+  }
+
+  /** Registers a server and all that it lists, all served. */
+  async addLibrary(name: string, transport: Transport): Promise<void> {
+    await this.addServer(name, transport);
+    const http = new HttpClient();
+    const upstream = await openUpstream(transport, { clientInfo: { name: 'test', version: '1' }, http });
+    const list = async (method: string, member: string): Promise<JsonObject[]> => {
+      const answer = await upstream.call({ method, params: {} }, { timeout_ms: 10_000, max_bytes: 10_000_000 });
+      return ('result' in answer ? answer.result[member] : []) as JsonObject[];
+    };
+    const digestOf = (definition: JsonObject): string => hash('sha256', definitionText(definition), 'base64url');
+    const publish = (declaration: EventDeclaration, key: string, data: unknown): Promise<unknown> =>
+      this.writer.append({ declaration, subject: `server-${name}`, key, data: data as EventData<EventDeclaration> });
+    for (const [order, definition] of (await list('prompts/list', 'prompts')).entries())
+      await publish(catalogPromptPublished, `prompt/${name}/${String(definition['name'])}`, {
+        ...{ server: name, prompt: definition['name'], digest: digestOf(definition), definition, status: 'served', order },
+      });
+    for (const [order, definition] of (await list('resources/list', 'resources')).entries())
+      await publish(catalogResourcePublished, `resource/${name}/${hash('sha256', String(definition['uri']), 'hex')}`, {
+        ...{ server: name, uri: definition['uri'], digest: digestOf(definition), definition, order },
+      });
+    for (const [order, definition] of (await list('resources/templates/list', 'resourceTemplates')).entries())
+      await publish(catalogTemplatePublished, `template/${name}/${hash('sha256', String(definition['uriTemplate']), 'hex')}`, {
+        ...{ server: name, template: definition['uriTemplate'], digest: digestOf(definition), definition, order },
+      });
+    await upstream.close();
+    await http.close();
+    await this.addServer(name, transport);
   }
 
   async publishServer(name: string, transport: Transport, generation = 1, discovered: JsonObject | null = null, enabled = true): Promise<void> {
