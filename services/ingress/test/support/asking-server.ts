@@ -95,11 +95,15 @@ export class AskingServer {
       }
       case 'tools/list':
         return reply({ tools });
+      case 'resources/list':
+        return reply({ resources: ['test://a', 'test://b', 'test://c'].map((uri) => ({ uri, name: uri })) });
+      case 'resources/templates/list':
+        return reply({ resourceTemplates: [] });
+      case 'prompts/list':
+        return reply({ prompts: [] });
       case 'tools/call':
         response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
-        void this.#call(params, response).then((value) =>
-          response.end(event({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: JSON.stringify(value) }] } })),
-        );
+        void this.#call(params, response).then((value) => response.end(event({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: JSON.stringify(value) }] } })));
         return;
       default:
         return reply({});
@@ -124,6 +128,7 @@ export class AskingServer {
         return { abandoned: true };
       }
       default:
+        stream.write(event({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'waiting' } }));
         await new Promise<void>((resolve) => this.#releases.push(resolve));
         return { waited: true };
     }
