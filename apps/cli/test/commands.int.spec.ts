@@ -109,6 +109,48 @@ describe('customhouse tools', () => {
   });
 });
 
+describe('customhouse prompts and resources', () => {
+  it('lists, shows and accepts prompts', async () => {
+    expect((await gateway.run('prompts')).stdout).toMatch(/\neverything__args-prompt +served /);
+    const prompt = await gateway.json<{ digest: string }>('prompts', 'show', 'everything__args-prompt');
+    expect((await gateway.run('prompts', 'show', 'everything/args-prompt')).stdout).toContain('accepted  this definition');
+    expect(await gateway.json('prompts', 'accept', 'everything__args-prompt', '--digest', prompt.digest)).toMatchObject({ status: 'served', accepted: prompt.digest });
+  });
+
+  it('lists resources and templates', async () => {
+    expect((await gateway.run('resources')).stdout).toMatch(/^SERVER +URI .*\neverything +\S+:\/\//);
+    expect((await gateway.run('resources', 'templates', '--server', 'everything')).stdout).toMatch(/\neverything +\S+\{\w+\}/);
+    expect(await gateway.json('resources', 'list', '--server', 'nothing')).toEqual({ items: [], next: null });
+  });
+
+  it.each([
+    [['prompts', 'show', 'everything__nothing'], 1, 'not-found'],
+    [['prompts', 'show', 'nonsense'], 2, 'usage'],
+    [['prompts', 'accept', 'everything__args-prompt', '--digest', 'another'], 1, 'definition-changed'],
+  ])('refuses %j', async (args, exit, code) => {
+    expect(problemOf(await gateway.run(...args, '--json'))).toMatchObject({ exit, code });
+  });
+});
+
+describe('customhouse toolset', () => {
+  it('makes, shows, replaces, lists and removes toolsets', async () => {
+    const made = await gateway.run('toolset', 'set', 'desk', '--tool', 'everything/echo', '--tool', 'everything/get-*', '--description', 'For the desk.');
+    expect(made).toMatchObject({ code: 0, stdout: 'The toolset desk is served at /mcp/desk.\n' });
+    expect(await gateway.json('toolset', 'show', 'desk')).toMatchObject({ tools: ['everything/echo', 'everything/get-*'], prompts: [], search: false });
+    expect(await gateway.json('toolset', 'set', 'desk', '--tool', '*/*', '--search')).toMatchObject({ tools: ['*/*'], description: '', search: true });
+    expect((await gateway.run('toolset')).stdout).toMatch(/\ndesk +\*\/\* .* yes/);
+    expect(await gateway.json('toolset', 'remove', 'desk')).toEqual({ removed: 'desk' });
+    expect(problemOf(await gateway.run('toolset', 'show', 'desk', '--json'))).toMatchObject({ code: 'not-found', exit: 1 });
+  });
+
+  it('says what is wrong with a pattern', async () => {
+    expect(problemOf(await gateway.run('toolset', 'set', 'desk', '--tool', 'no-slash', '--json'))).toMatchObject({
+      code: 'invalid-request',
+      message: expect.stringContaining('server/tool'),
+    });
+  });
+});
+
 describe('customhouse call', () => {
   it('makes an allowed call', async () => {
     const text = await gateway.run('call', 'everything__echo', 'message=hello');

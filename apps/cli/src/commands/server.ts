@@ -12,7 +12,7 @@ const columns: readonly Column<ServerView>[] = [
   { title: 'SERVER', value: (row) => row.name },
   { title: 'STATE', value: stateOf },
   { title: 'SERVED', value: (row) => row.served },
-  { title: 'TO ACCEPT', value: (row) => row.quarantined },
+  { title: 'TO ACCEPT', value: (row) => row.quarantined + row.quarantined_prompts },
   { title: 'PROTOCOL', value: (row) => row.protocol },
   { title: 'REACHED BY', value: (row) => reachedBy(row.transport), max: 60 },
   { title: 'PROBLEM', value: (row) => row.problem, max: 80 },
@@ -25,7 +25,7 @@ export function addServer(program: Command, runtime: Runtime): void {
     .command('add')
     .summary('add a server')
     .description(
-      'Adds a server that is reached at an address, or that is started as a process where the gateway runs: its command comes after "--". Its tools are discovered at once.',
+      'Adds a server that is reached at an address, or that is started as a process where the gateway runs: its command comes after "--". What it offers is discovered at once.',
     )
     .argument('<name>', 'name: lower-case letters, digits and -')
     .argument('[command...]', 'after "--": the command that starts the server, with its arguments')
@@ -54,8 +54,8 @@ export function addServer(program: Command, runtime: Runtime): void {
     .action(runtime.action(removeServer));
   server
     .command('discover')
-    .summary('ask a server for its tools')
-    .description('Asks a server for its tools now, and waits for the answer.')
+    .summary('ask a server what it offers')
+    .description('Asks a server for its tools, prompts and resources now, and waits for the answer.')
     .argument('<name>', 'name of the server')
     .action(runtime.action(discover));
   for (const [verb, enabled] of [
@@ -140,9 +140,15 @@ function reachedBy(transport: Transport): string {
 }
 
 function sentence(server: ServerView): string {
-  const { name, info, served, quarantined, problem, protocol } = server;
+  const { name, info, served, quarantined, prompts, quarantined_prompts, resources, templates, problem, protocol, lost } = server;
   const lines = [`${visibleLine(name)}: ${stateOf(server)}${info ? `, ${visibleLine(`${info.name} ${info.version}`)}` : ''}${protocol ? `, MCP ${visibleLine(protocol)}` : ''}`];
   if (problem) lines.push(`  ${visibleLine(problem)}`);
   lines.push(`  ${served} tools are served${quarantined > 0 ? `, ${quarantined} wait to be accepted: customhouse tools list --server ${name} --status quarantined` : ''}`);
+  if (prompts + quarantined_prompts > 0)
+    lines.push(
+      `  ${prompts} prompts are served${quarantined_prompts > 0 ? `, ${quarantined_prompts} wait to be accepted: customhouse prompts list --server ${name} --status quarantined` : ''}`,
+    );
+  if (resources + templates > 0) lines.push(`  ${resources} resources and ${templates} templates are listed`);
+  for (const [list, reason] of Object.entries(lost)) lines.push(`  its list of ${list} could not be had, so it stays as it was: ${visibleLine(reason)}`);
   return lines.join('\n') + '\n';
 }
