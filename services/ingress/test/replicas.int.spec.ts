@@ -3,6 +3,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { AskingServer } from './support/asking-server.js';
 import { freePort } from './support/everything.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
+import { RawModernClient } from './support/modern.js';
 import { StreamingClient, valueIn } from './support/streaming-client.js';
 
 const everything: JsonObject = { sampling: {}, elicitation: {}, roots: {} };
@@ -208,5 +209,18 @@ describe('a client that lost the stream of a call', () => {
     expect(streams.map(({ response }) => response.status).sort()).toEqual([200, 200, 200, 200, 503]);
     for (const resumed of streams) resumed.break();
     stream.break();
+  });
+});
+
+describe('a client without sessions', () => {
+  const send = (index: number, params: JsonObject): ReturnType<RawModernClient['request']> => new RawModernClient(replicas[index]!.url, everything).request('tools/call', params);
+
+  it.each([0, 1])('comes back with its answer at replica %i, and once only', async (index) => {
+    const call = { name: 'asker__ask', arguments: { method: 'roots/list', params: {} } };
+    const { requestState, inputRequests } = (await send(0, call)).message['result'] as { requestState: string; inputRequests: JsonObject };
+    const inputResponses = { [Object.keys(inputRequests)[0]!]: { roots: [] } };
+    const { message } = await send(index, { ...call, requestState, inputResponses });
+    expect(JSON.parse((message['result'] as { content: { text: string }[] }).content[0]!.text)).toEqual({ result: { roots: [] } });
+    for (const again of [0, 1]) expect((await send(again, { ...call, requestState, inputResponses })).message).toMatchObject({ error: { code: -32602 } });
   });
 });

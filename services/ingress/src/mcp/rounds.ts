@@ -30,7 +30,7 @@ export interface RoundRequest {
 }
 
 export interface RoundLimits {
-  /** How long a client may take to come back. */
+  /** How long a client may take to answer. One that takes longer hears for as long again how the call ended without it. */
   readonly askTimeout_ms: number;
 }
 
@@ -92,10 +92,11 @@ export class Rounds {
   #park(client: ModernClient, digest: string): string {
     this.#forget(client);
     const id = newUlid();
-    const timer = setTimeout(() => this.#forget(client), this.limits.askTimeout_ms).unref();
+    const kept_ms = 2 * this.limits.askTimeout_ms;
+    const timer = setTimeout(() => this.#forget(client), kept_ms).unref();
     this.#parked.set(id, { client, timer });
     this.#ids.set(client, id);
-    return this.#tokens.seal({ i: id, r: digest, x: this.now() + this.limits.askTimeout_ms, u: this.self ?? '' });
+    return this.#tokens.seal({ i: id, r: digest, x: this.now() + kept_ms, u: this.self ?? '' });
   }
 
   #forget(client: ModernClient): void {
