@@ -17,12 +17,12 @@ const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export class IngressMetrics {
   readonly failures: Counter<'rule'>;
   readonly connectionsRefused: Counter;
-  readonly #calls: Counter<'server' | 'effect'>;
+  readonly #calls: Counter<'server' | 'method' | 'effect'>;
   readonly #duration: Histogram<'server'>;
 
   constructor(registry: Registry, levels: Levels) {
     const registers = [registry];
-    this.#calls = new Counter({ name: 'customhouse_ingress_calls_total', help: 'Calls by server and decision.', labelNames: ['server', 'effect'], registers });
+    this.#calls = new Counter({ name: 'customhouse_ingress_calls_total', help: 'Calls by server, method and decision.', labelNames: ['server', 'method', 'effect'], registers });
     this.#duration = new Histogram({ name: 'customhouse_ingress_call_seconds', help: 'From arrival to reply.', labelNames: ['server'], buckets: seconds, registers });
     this.failures = new Counter({
       name: 'customhouse_ingress_failures_total',
@@ -51,7 +51,7 @@ export class IngressMetrics {
 
   callEnded(call: Call, duration_ms: number): void {
     const server = call.served?.server ?? 'unknown';
-    this.#calls.inc({ server, effect: call.decision?.effect ?? 'none' });
+    this.#calls.inc({ server, method: call.method, effect: call.decision?.effect ?? 'none' });
     this.#duration.observe({ server }, duration_ms / 1000);
   }
 }

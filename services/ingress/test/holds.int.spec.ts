@@ -5,7 +5,8 @@ import { EventWriter } from '@customhouse/event-log/event-writer';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { ApprovalState, HeldData } from '../src/holds/hold.js';
-import { eventually, Gateway } from './support/gateway.js';
+import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
+import { LibraryServer } from './support/library-server.js';
 import { RawClient } from './support/mcp.js';
 import { MischievousServer } from './support/upstream.js';
 
@@ -324,6 +325,77 @@ describe('what an approval was given on is asked again before the call is sent',
     await eventually(async () => (await after(hold)).types.length > 0);
     expect(await after(hold)).toMatchObject({ types: ['call.denied'], last: { reason: 'expired' } });
     expect(sentWith(args)).toBe(0);
+  });
+});
+
+describe('a held request for something else than a tool', () => {
+  let library: LibraryServer;
+  beforeAll(async () => void (library = await LibraryServer.start('library', ['file:///a'])));
+  afterAll(() => library?.close());
+  beforeEach(async () => {
+    library.received.length = 0;
+    await gateway.addLibrary('library', library.transport);
+    await gateway.activate([
+      ...allowEveryMethod,
+      { ...holding[0]!, id: 'ask-about-library', methods: ['prompts/get', 'resources/read', 'completion/complete'], tools: ['library/*'] },
+    ]);
+    await eventually(async () => expect(((await client.request('resources/list'))['result'] as { resources: unknown[] }).resources).toHaveLength(1));
+  });
+
+  it.each<[string, JsonObject, string, JsonObject, JsonObject]>([
+    ['prompts/get', { name: 'library__greet', arguments: { who: 'Ada' } }, 'greet', { name: 'greet', arguments: { who: 'Ada' } }, { messages: expect.anything() as never }],
+    ['resources/read', { uri: 'file:///a', page: 2 }, 'file:///a', { uri: 'file:///a', page: 2 }, { contents: [expect.objectContaining({ text: 'text of library' })] as never }],
+    [
+      'completion/complete',
+      { ref: { type: 'ref/prompt', name: 'library__greet' }, argument: { name: 'who', value: 'A' } },
+      'greet',
+      { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'who', value: 'A' } },
+      { completion: expect.anything() as never },
+    ],
+  ])('%s says "pending" in an error, and runs once it was approved, with what was stored', async (method, params, target, sent, result) => {
+    const answer = await client.request(method, params);
+    const hold = await held();
+    expect(hold.data).toMatchObject({ method, server: 'library', tool: target, approval: { binding: gateway.sealer.digest(bindingText(hold.data)) } });
+    expect(answer).toMatchObject({
+      error: {
+        code: -31026,
+        message: expect.stringMatching(/^Approval pending.*Repeat the identical call/),
+        data: { rule: 'approval-pending', effect: 'hold', approval: hold.data.approval.id },
+      },
+    });
+    const waiting = client.request(method, params);
+    await approve(hold);
+    expect(await waiting).toMatchObject({ result });
+    expect(library.of(method)).toEqual([sent]);
+    expect((await after(hold)).types).toEqual(['call.dispatched', 'call.completed', 'call.outcome.collected']);
+  });
+
+  it('is refused in an error when it was denied', async () => {
+    const waiting = client.request('resources/read', { uri: 'file:///a' });
+    const hold = await held();
+    await say(hold, { status: 'denied', dispatcher: named(hold.position.offset), reason: 'not today' });
+    expect(await waiting).toMatchObject({
+      error: { code: -31025, message: expect.stringContaining('not today'), data: { rule: 'refused', rules: ['denied'], approval: hold.data.approval.id } },
+    });
+    expect(library.of('resources/read')).toEqual([]);
+  });
+
+  it('is another one than the same words for another method', async () => {
+    void client.request('prompts/get', { name: 'library__greet' });
+    const first = await held();
+    void client.request('completion/complete', { ref: { type: 'ref/prompt', name: 'library__greet' } });
+    const second = await held(2);
+    expect(second.data.approval.id).not.toBe(first.data.approval.id);
+  });
+
+  it('is not sent when its prompt is not served any more: definition-changed', async () => {
+    const waiting = client.request('prompts/get', { name: 'library__greet' });
+    const hold = await held();
+    await gateway.withdrawPrompt('library', 'greet');
+    await eventually(async () => expect(((await client.request('prompts/list'))['result'] as { prompts: unknown[] }).prompts).toEqual([]));
+    await approve(hold);
+    expect(await waiting).toMatchObject({ error: { code: -31025, data: { rules: ['definition-changed'] } } });
+    expect(library.of('prompts/get')).toEqual([]);
   });
 });
 

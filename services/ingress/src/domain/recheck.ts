@@ -27,7 +27,7 @@ export function objection(standing: Standing): { readonly reason: Objection; rea
   if (!(standing.now < standing.expires)) return { reason: 'expired', message: 'the approval had expired before the call could be made' };
   if (standing.credential !== 'valid') return { reason: 'identity-revoked', message: 'the key that the call was made with no longer counts' };
   if (definition.served === undefined || definition.held !== definition.served || generation.held !== generation.served)
-    return { reason: 'definition-changed', message: 'the tool or its server changed after the call was held' };
+    return { reason: 'definition-changed', message: 'what was to be called, or its server, changed after the call was held' };
   if (standing.effect === 'refuse') return { reason: 'policy-changed', message: 'the policy refuses this call now' };
   return undefined;
 }

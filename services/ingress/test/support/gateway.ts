@@ -209,6 +209,10 @@ export class Gateway {
     await this.addServer(name, transport);
   }
 
+  async withdrawPrompt(server: string, prompt: string): Promise<void> {
+    await this.writer.remove('customhouse.state.catalog', `prompt/${server}/${prompt}`);
+  }
+
   async publishServer(name: string, transport: Transport, generation = 1, discovered: JsonObject | null = null, enabled = true): Promise<void> {
     const server = { name, generation, transport, enabled };
     await this.writer.append({
