@@ -3,18 +3,20 @@ import { acceptedBy, bearerToken, hostName, isJsonContent, isLoopbackName, origi
 
 describe('what a client accepts', () => {
   it.each([
-    [undefined, true, true],
-    ['application/json, text/event-stream', true, true],
-    ['text/event-stream, application/json', true, true],
-    ['application/json', true, false],
-    ['APPLICATION/JSON;q=0.9', true, false],
-    ['text/event-stream', false, true],
-    ['*/*', true, true],
-    ['text/html', false, false],
-    ['application/json;q=0, text/event-stream', false, true],
-    ['', false, false],
-  ])('%s: json %s, stream %s', (accept, json, stream) => {
-    expect(acceptedBy(accept)).toEqual({ json, stream });
+    [undefined, true, true, false],
+    ['application/json, text/event-stream', true, true, false],
+    ['application/json;q=1, text/event-stream', true, true, false],
+    ['text/event-stream, application/json', true, true, true],
+    ['text/event-stream;q=0.5, application/json', true, true, false],
+    ['application/json', true, false, false],
+    ['APPLICATION/JSON;q=0.9', true, false, false],
+    ['text/event-stream', false, true, false],
+    ['*/*', true, true, false],
+    ['text/html', false, false, false],
+    ['application/json;q=0, text/event-stream', false, true, false],
+    ['', false, false, false],
+  ])('%s: json %s, stream %s, the stream first %s', (accept, json, stream, streamFirst) => {
+    expect(acceptedBy(accept)).toEqual({ json, stream, streamFirst });
   });
 });
 

@@ -2,23 +2,31 @@
 export const sessionHeader = 'mcp-session-id';
 export const protocolHeader = 'mcp-protocol-version';
 
+/** What a client can take. `streamFirst`: it takes both, and names the stream before the single answer. */
+export interface Accepts {
+  readonly json: boolean;
+  readonly stream: boolean;
+  readonly streamFirst?: boolean;
+}
+
 /** What a client can take, by its Accept header. No header at all accepts everything, as HTTP says. */
-export function acceptedBy(accept: string | undefined): { readonly json: boolean; readonly stream: boolean } {
-  if (accept === undefined) return { json: true, stream: true };
-  if (accept === usualAccept) return both;
+export function acceptedBy(accept: string | undefined): Accepts {
+  if (accept === undefined || accept === usualAccept) return both;
   let json = false;
   let stream = false;
+  let streamFirst = false;
   for (const item of accept.split(',')) {
     const [range = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
     if (parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter))) continue;
     json ||= range === 'application/json' || range === 'application/*' || range === '*/*';
     stream ||= range === 'text/event-stream' || range === 'text/*' || range === '*/*';
+    streamFirst ||= stream && !json && !parameters.some((parameter) => parameter.startsWith('q='));
   }
-  return { json, stream };
+  return { json, stream, streamFirst: streamFirst && json };
 }
 
 const usualAccept = 'application/json, text/event-stream';
-const both = { json: true, stream: true };
+const both: Accepts = { json: true, stream: true, streamFirst: false };
 
 /** `application/json`, with or without `charset=utf-8`: nothing else is a message. */
 export function isJsonContent(contentType: string | undefined): boolean {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { AskingServer } from './support/asking-server.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
@@ -162,6 +163,17 @@ describe('what a modern server asks', () => {
     expect(valueIn(await stream.answer(id))).toEqual({ user: ada, thought: sampled, more: ada });
   });
 
+  it('of a legacy client gets an id where its era wants one: of the page that the user is sent to', async () => {
+    const old = new StreamingClient([gateway.url], {}, everything);
+    await old.initialize();
+    const page = { mode: 'url', message: 'Sign in', url: 'https://example.com/sign-in' };
+    const { id, stream } = await old.call('modern__ask', { questions: [{ page: { method: 'elicitation/create', params: page } }] });
+    const elicited = await stream.method('elicitation/create');
+    expect(elicited['params']).toEqual({ ...page, elicitationId: expect.stringMatching(/./) });
+    await old.post({ id: elicited['id']!, result: { action: 'accept' } });
+    expect(valueIn(await stream.answer(id))).toEqual({ page: { action: 'accept' } });
+  });
+
   it('is refused where no rule allows it: a form is cancelled, and what has no such answer fails the call', async () => {
     await gateway.activate([{ id: 'tools', effect: 'allow', reason: 'a test', tools: ['*/*'] }]);
     const cancelled = await client.request('tools/call', { name: 'modern__ask', arguments: { questions: [{ user: form }] } });
@@ -184,6 +196,20 @@ describe('what a modern server asks', () => {
       status: 400,
       message: { error: { code: -32021, data: { requiredCapabilities: { sampling: {} } } } },
     });
+  });
+});
+
+describe('the SDK, in the modern era', () => {
+  it.each([
+    ['a legacy server', 'legacy__ask', form, { result: ada }],
+    ['a modern server', 'modern__ask', { questions: [{ user: form }, { more: form }] }, { user: ada, more: ada }],
+  ] as [string, string, JsonObject, unknown][])('answers what %s asks, by itself', async (_what, name, args, expected) => {
+    const sdk = new Client({ name: 'sdk', version: '1.0' }, { versionNegotiation: { mode: { pin: '2026-07-28' } }, capabilities: { elicitation: {} } });
+    sdk.setRequestHandler('elicitation/create', () => ada as { action: 'accept'; content: { name: string } });
+    await sdk.connect(new StreamableHTTPClientTransport(new URL(gateway.url)));
+    const { content } = (await sdk.callTool({ name, arguments: args })) as { content: { text: string }[] };
+    expect(JSON.parse(content[0]!.text)).toEqual(expected);
+    await sdk.close();
   });
 });
 

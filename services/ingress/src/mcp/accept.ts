@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '@customhouse/kernel/canonical';
-import { acceptedBy, hostName, isJsonContent, isLoopbackName, originHost, protocolHeader } from '@customhouse/mcp-wire/headers';
+import { acceptedBy, type Accepts, hostName, isJsonContent, isLoopbackName, originHost, protocolHeader } from '@customhouse/mcp-wire/headers';
 import { passedLimit, type JsonLimits } from '@customhouse/mcp-wire/json-limits';
 import { legacyRevisions, revisionOf } from '@customhouse/mcp-wire/revisions';
 import { HttpFailure } from './failure.js';
@@ -50,7 +50,7 @@ function isPermittedOrigin(origin: string, limits: AcceptLimits): boolean {
 }
 
 /** What a POST says about itself. Throws HttpFailure. */
-export function acceptPost(request: IncomingMessage, limits: AcceptLimits): { readonly json: boolean; readonly stream: boolean } {
+export function acceptPost(request: IncomingMessage, limits: AcceptLimits): Accepts {
   const { headers } = request;
   if (!isJsonContent(headers['content-type'])) throw new HttpFailure(415, 'unsupported-media-type', 'a message is sent as application/json in UTF-8');
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity')

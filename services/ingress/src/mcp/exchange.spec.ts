@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
+import type { Accepts } from '@customhouse/mcp-wire/headers';
 import { FakeResponse } from '../../test/support/fakes.js';
 import { Exchange } from './exchange.js';
 
-function exchange(accepts = { json: true, stream: true }): { exchange: Exchange; response: FakeResponse } {
+function exchange(accepts: Partial<Accepts> = {}): { exchange: Exchange; response: FakeResponse } {
   const response = new FakeResponse();
-  return { exchange: new Exchange({} as IncomingMessage, response.asResponse, accepts, 0), response };
+  return { exchange: new Exchange({} as IncomingMessage, response.asResponse, { json: true, stream: true, streamFirst: false, ...accepts }, 0), response };
 }
 const text = (id: number): string => JSON.stringify({ id });
 
@@ -50,6 +51,15 @@ describe('answering a request', () => {
     const { exchange: one, response } = exchange({ json: false, stream: true });
     one.answer(text(1));
     expect(response.written.join('')).toBe('event: message\ndata: {"id":1}\n\n');
+  });
+
+  it('is a stream for a client that names the stream first, but not where the status says more', () => {
+    const { exchange: one, response } = exchange({ streamFirst: true });
+    one.answer(text(1));
+    expect([response.headers.get('content-type'), response.messages]).toEqual(['text/event-stream', [{ id: 1 }]]);
+    const { exchange: other, response: refused } = exchange({ streamFirst: true });
+    other.answer(text(1), 404);
+    expect([refused.statusCode, refused.written]).toEqual([404, ['{"id":1}']]);
   });
 
   it('holds the answers of a batch back until all are there', () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Accepts } from '@customhouse/mcp-wire/headers';
 import { serverSentEvent } from '@customhouse/mcp-wire/messages';
 import { legacyDialect, type Dialect, type Reply } from './dialect.js';
 
@@ -34,7 +35,7 @@ export class Exchange {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     /** What the client takes: at least one of the two. */
-    readonly accepts: { readonly json: boolean; readonly stream: boolean },
+    readonly accepts: Accepts,
     now: number,
   ) {
     this.started = now;
@@ -87,7 +88,7 @@ export class Exchange {
   answer(text: string, status = 200): void {
     if (this.#ended || this.gone) return;
     this.#owed -= 1;
-    if (this.#streaming || !this.accepts.json) {
+    if (this.#streaming || !this.accepts.json || (this.accepts.streamFirst && status === 200)) {
       if (!this.#streaming) this.#startStream();
       this.#writeEvent(text);
       if (this.#owed === 0) this.#end();

@@ -44,7 +44,7 @@ export class LegacyClient implements ClientSide {
         reject(new UpstreamFailed(reason, 'maybe', reason === 'timeout' ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
       };
       signal.addEventListener('abort', onAbort);
-      const text = JSON.stringify({ jsonrpc: '2.0', id: waiting.id, method, params: withToken(params, waiting.id) });
+      const text = JSON.stringify({ jsonrpc: '2.0', id: waiting.id, method, params: inItsWords(method, params, waiting.id) });
       if (this.exchange.deliver(text, performance.now())) return;
       end();
       reject(new UpstreamFailed('closed', 'no', 'the client of the call is gone, or takes no stream on which it could be asked'));
@@ -52,9 +52,13 @@ export class LegacyClient implements ClientSide {
   }
 }
 
-/** Progress comes back under a token of this hop, which is the id of the request. */
-function withToken(params: JsonObject, token: string): JsonObject {
-  const meta = params['_meta'];
-  if (!isJsonObject(meta) || !isRequestId(meta['progressToken'])) return params;
-  return { ...params, _meta: { ...meta, progressToken: token } };
+/**
+ * Progress comes back under a token of this hop, which is the id of the request. A page that a server of 2026-07-28 sends the user to has no id of its
+ * own, and clients of earlier revisions take none without: it gets that one, too.
+ */
+function inItsWords(method: string, params: JsonObject, id: string): JsonObject {
+  const page = method === 'elicitation/create' && params['mode'] === 'url' && params['elicitationId'] === undefined;
+  const worded = page ? { ...params, elicitationId: id } : params;
+  const meta = worded['_meta'];
+  return isJsonObject(meta) && isRequestId(meta['progressToken']) ? { ...worded, _meta: { ...meta, progressToken: id } } : worded;
 }
