@@ -41,9 +41,16 @@ async function v2(url: string): Promise<AnyClient> {
   return client as unknown as AnyClient;
 }
 
+async function modern(url: string): Promise<AnyClient> {
+  const client = new ClientV2(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  await client.connect(new TransportV2(new URL(url)));
+  return client as unknown as AnyClient;
+}
+
 describe.each([
   ['the SDK, version 1', v1],
   ['the SDK, version 2', v2],
+  ['the SDK, version 2, in the modern era', modern],
 ])('%s', (_, connect) => {
   let client: AnyClient;
   beforeAll(async () => {
@@ -106,5 +113,28 @@ describe.each([
     expect(await client.callTool({ name: 'by-stdio__get-structured-content', arguments: { location: 'New York' } })).toMatchObject({
       structuredContent: { conditions: expect.any(String) },
     });
+  });
+});
+
+describe('the SDK, version 2, in the modern era', () => {
+  let client: ClientV2;
+  beforeAll(async () => {
+    client = new ClientV2(info, { versionNegotiation: { mode: 'auto' } });
+    await client.connect(new TransportV2(new URL(gateway.url)));
+  });
+  afterAll(() => client?.close());
+
+  it('is found by itself', () => {
+    expect(client.getProtocolEra()).toBe('modern');
+  });
+
+  it('listens for changes', async () => {
+    const heard: string[] = [];
+    client.setNotificationHandler('notifications/tools/list_changed', () => void heard.push('tools'));
+    const subscription = await client.listen({ toolsListChanged: true });
+    expect(subscription.honoredFilter).toEqual({ toolsListChanged: true });
+    await gateway.publishTool('by-http', { name: 'new-tool', inputSchema: { type: 'object' } }, 99);
+    await eventually(() => heard.length > 0);
+    await subscription.close();
   });
 });
