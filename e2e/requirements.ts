@@ -33,6 +33,12 @@ export const requirements: readonly Requirement[] = [
   { id: 'sealed-log', source: 'ARCHITECTURE.md', behaviour: 'Arguments and results are in no byte of the raw log.' },
   { id: 'siem-topic', source: 'ARCHITECTURE.md', behaviour: 'Every call has an OCSF record on the SIEM topic, without arguments or results.' },
   { id: 'bad-input', source: 'docs/reference/errors.md', behaviour: 'Malformed requests get the error that names what was wrong, and harm nothing.' },
+  { id: 'any-replica', source: 'MCP 2025-11-25', behaviour: 'Any replica of the ingress serves any request of a session, and continues a stream that was lost at another.' },
+  {
+    id: 'replica-death',
+    source: 'ARCHITECTURE.md',
+    behaviour: 'A replica that dies costs at most the calls in flight on it; each is recorded as lost, and its client can hear so at another.',
+  },
   { id: 'restart', source: 'ARCHITECTURE.md', behaviour: 'After a restart everything is still there: servers, keys, policy, open approvals, audit.' },
   { id: 'crash-no-effect-without-intent', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every call that an upstream saw has its intent in the log.' },
   { id: 'crash-one-terminal', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every intent gets exactly one terminal event, and the audit shows it.' },

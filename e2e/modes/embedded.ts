@@ -21,7 +21,11 @@ export class EmbeddedGateway implements Gateway {
   private child: Child | undefined;
   protected ready: Ready | undefined;
 
-  constructor(private readonly environment: Readonly<Record<string, string>> = {}) {}
+  constructor(
+    private readonly environment: Readonly<Record<string, string>> = {},
+    /** Of the MCP endpoint; 0 takes any free one. */
+    private readonly port = 0,
+  ) {}
 
   get origin(): string {
     return new URL(this.ready!.mcp).origin;
@@ -45,7 +49,7 @@ export class EmbeddedGateway implements Gateway {
   }
 
   async start(): Promise<void> {
-    this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', '0', '--data', this.data], {
+    this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', String(this.port), '--data', this.data], {
       CUSTOMHOUSE_INGRESS_HOLD_MS: '3000',
       CUSTOMHOUSE_AUDIT_WRITER_SILENCE_MS: '15000',
       ...this.environment,
@@ -96,6 +100,12 @@ export class EmbeddedGateway implements Gateway {
   async destroy(): Promise<void> {
     if (this.child?.running) await this.child.kill('SIGINT');
     rmSync(this.data, { recursive: true, force: true });
+  }
+
+  /** As another process of the same installation uses it. */
+  protected databaseUrl(): string {
+    const password = readFileSync(join(this.data, 'postgres/password'), 'utf8').trim();
+    return `postgres://customhouse:${encodeURIComponent(password)}@127.0.0.1:${this.postmaster().port}/customhouse`;
   }
 
   /** From the database's own file: line 1 is the process, line 4 the port. */
