@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { AskingServer } from './support/asking-server.js';
+import { AskingServer, visit } from './support/asking-server.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
 import { RawModernClient, type Answered } from './support/modern.js';
 import { RoundsServer } from './support/rounds-server.js';
@@ -74,6 +74,14 @@ describe('what a legacy server asks of a modern client', () => {
     const second = await again('legacy__ask', form, first, { something: ada });
     expect([resultOf(second)['resultType'], namesIn(second)]).toEqual(['input_required', namesIn(first)]);
     expect(valueOf(await again('legacy__ask', form, second, { [namesIn(first)[0]!]: ada }))).toEqual({ result: ada });
+  });
+
+  it('may be to visit a page first, which is an error only where that cannot be asked', async () => {
+    const first = await client.request('tools/call', { name: 'legacy__visit', arguments: {} });
+    expect(resultOf(first)['inputRequests']).toEqual({ 'page-1': { method: 'elicitation/create', params: visit } });
+    expect(valueOf(await again('legacy__visit', {}, first, { 'page-1': { action: 'accept' } }))).toEqual({ visited: true });
+    const other = await new RawModernClient(gateway.url, { elicitation: { form: {} } }).request('tools/call', { name: 'legacy__visit', arguments: {} });
+    expect(other).toMatchObject({ status: 400, message: { error: { code: -32021, data: { requiredCapabilities: { elicitation: { url: {} } } } } } });
   });
 
   it('does not reach a client that did not declare that it can be asked', async () => {

@@ -1,8 +1,9 @@
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { errorCodes } from '@customhouse/mcp-wire/errors';
+import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import type { Call } from './call.js';
-import { isAskMethod } from './client-capabilities.js';
+import { isAskMethod, lacking } from './client-capabilities.js';
 import type { Dispatched } from './dispatch.js';
 import type { Parts } from './parts.js';
 import { askClient } from './upstream-asks.js';
@@ -11,10 +12,13 @@ import { askClient } from './upstream-asks.js';
 interface InputRequired {
   readonly questions: readonly [name: string, question: JsonObject][];
   readonly state: string | undefined;
+  /** Pages that the user has to visit (the error -32042 of 2025-11-25): the answers are not sent, only the call again. */
+  readonly pages?: true;
 }
 
 /** A server that asks for nothing but another attempt gets it after this. */
 const pause_ms = 250;
+const pagesRequired = -32042;
 
 /**
  * Sends a call until its server has all that it wants to know (revision 2026-07-28: a result of the type `input_required`, and the same request again
@@ -24,16 +28,20 @@ const pause_ms = 250;
 export async function throughRounds(call: Call, parts: Parts, send: () => Promise<Dispatched>): Promise<Dispatched> {
   for (let round = 0; ; round += 1) {
     const answer = await send();
-    const required = 'result' in answer ? requiredIn(answer.result) : undefined;
+    const required = 'result' in answer ? requiredIn(answer.result) : 'error' in answer ? pagesIn(answer.error, call) : undefined;
     if (required === undefined) return answer;
     if (round >= parts.settings.roundsPerCall) return problem(`the server "${call.server}" asked for input ${round + 1} times; CUSTOMHOUSE_INGRESS_ROUNDS_PER_CALL is the limit`);
     if (required.questions.length > parts.settings.asksPerCall)
       return problem(`the server "${call.server}" asked for ${required.questions.length} things at once, which is too many`);
     const answers = await answersTo(required, call, parts);
     if ('error' in answers) return answers;
+    // Whoever does not want to visit the pages gets the server's error.
+    if (required.pages && !Object.values(answers.answers).every((said) => isJsonObject(said) && said['action'] === 'accept')) return answer;
     if (call.cancelled) return { kind: 'lost', reason: 'cancelled', message: 'the call was cancelled while its server waited for input' };
     if (required.questions.length === 0) await new Promise((resolve) => setTimeout(resolve, pause_ms));
-    call.input = { ...(required.questions.length > 0 && { inputResponses: answers.answers }), ...(required.state !== undefined && { requestState: required.state }) };
+    call.input = required.pages
+      ? undefined
+      : { ...(required.questions.length > 0 && { inputResponses: answers.answers }), ...(required.state !== undefined && { requestState: required.state }) };
   }
 }
 
@@ -43,6 +51,15 @@ function requiredIn({ resultType, inputRequests, requestState }: JsonObject): In
     questions: isJsonObject(inputRequests) ? Object.entries(inputRequests).filter((entry): entry is [string, JsonObject] => isJsonObject(entry[1])) : [],
     state: typeof requestState === 'string' ? requestState : undefined,
   };
+}
+
+/** A legacy server fails with the pages to visit, which is an error that modern clients do not know. */
+function pagesIn({ code, data }: JsonRpcError, call: Call): InputRequired | undefined {
+  if (code !== pagesRequired || revisionOf(call.session.protocol)?.era !== 'modern') return undefined;
+  const pages = isJsonObject(data) && Array.isArray(data['elicitations']) ? data['elicitations'].filter(isJsonObject) : [];
+  const missing = pages.find((params) => lacking(call.client?.capabilities ?? {}, 'elicitation/create', params) !== undefined);
+  if (pages.length === 0 || missing !== undefined) return undefined;
+  return { questions: pages.map((params, index) => [`page-${index + 1}`, { method: 'elicitation/create', params }]), state: undefined, pages: true };
 }
 
 async function answersTo({ questions }: InputRequired, call: Call, parts: Parts): Promise<{ readonly answers: JsonObject } | { readonly error: JsonRpcError }> {

@@ -4,13 +4,17 @@ import type { Transport } from '@customhouse/events/registry/events';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 
 const inputSchema = { type: 'object' };
-const tools = ['ask', 'ask_twice', 'tell', 'wait', 'abandon'].map((name) => ({ name, inputSchema }));
+/** What `visit` wants before every second call. */
+export const visit = { mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'e1' };
+const tools = ['ask', 'ask_twice', 'tell', 'wait', 'abandon', 'visit'].map((name) => ({ name, inputSchema }));
 
 /**
  * An MCP server (2025-11-25, Streamable HTTP) whose tools turn to the client. `ask` sends the request in its arguments and answers with what
  * came back; `tell` sends the notifications in its arguments; `wait` answers when the test says so; `abandon` asks, and cancels that.
  */
 export class AskingServer {
+  /** Calls of `visit`. */
+  visits = 0;
   /** Params of each `initialize`. */
   readonly initialized: JsonObject[] = [];
   /** Notifications of clients, in order. */
@@ -102,6 +106,10 @@ export class AskingServer {
       case 'prompts/list':
         return reply({ prompts: [] });
       case 'tools/call':
+        if (params['name'] === 'visit' && (this.visits += 1) % 2 === 1)
+          return void response
+            .writeHead(200, { 'content-type': 'application/json' })
+            .end(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32042, message: 'log in first', data: { elicitations: [visit] } } }));
         response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
         void this.#call(params, response).then((value) => response.end(event({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: JSON.stringify(value) }] } })));
         return;
@@ -120,6 +128,8 @@ export class AskingServer {
       case 'tell':
         for (const message of args['messages'] as JsonObject[]) stream.write(event({ jsonrpc: '2.0', ...message }));
         return {};
+      case 'visit':
+        return { visited: true };
       case 'abandon': {
         const answer = this.#ask(args, stream);
         await new Promise<void>((resolve) => this.#releases.push(resolve));

@@ -49,6 +49,12 @@ describe('an error for a client of 2026-07-28', () => {
     ['a resource that is not there', { code: -32002, message: 'm', data: { more: 1 } }, 200, { code: -32602, message: 'm', data: { more: 1, uri: 'file:///a' } }],
     ['a server that did not take the headers of the gateway', { code: -32020, message: 'm' }, 200, { code: -32603, message: 'm' }],
     ['a server that does not speak the revision of the gateway', { code: -32022, message: 'm' }, 200, { code: -32603, message: 'm' }],
+    [
+      'pages that the client cannot be sent to',
+      { code: -32042, message: 'm', data: { elicitations: [] } },
+      400,
+      { code: -32021, data: { requiredCapabilities: { elicitation: { url: {} } } } },
+    ],
     ['something of its own', { code: 7, message: 'm', data: [1] }, 200, { code: 7, message: 'm', data: [1] }],
   ])('about %s has the code and status of the revision', (_what, error, status, expected) => {
     const answer = worded('resources/read', { error });

@@ -16,6 +16,9 @@ export interface Subject {
 /** HTTP statuses that the revision asks for. All other errors are a good answer as far as HTTP is concerned. */
 const statuses: Readonly<Record<number, number>> = { [errorCodes['method-not-found']]: 404, [errorCodes['missing-client-capability']]: 400 };
 
+/** The error of 2025-11-25 about pages that the user has to visit. The client was asked to, unless it cannot be: server-rounds.ts. */
+const pagesRequired = -32042;
+
 /** Answers in the words of the revision 2026-07-28, whatever the era of the server that gave them. */
 export class ModernDialect implements Dialect {
   constructor(private readonly subject: Subject) {}
@@ -46,6 +49,8 @@ export class ModernDialect implements Dialect {
         const data = isJsonObject(error['data']) ? error['data'] : {};
         return { ...error, code: errorCodes['invalid-params'], data: { ...data, uri: this.subject.name ?? data['uri'] ?? '' } };
       }
+      case pagesRequired:
+        return { ...error, code: errorCodes['missing-client-capability'], data: { requiredCapabilities: { elicitation: { url: {} } } } };
       case errorCodes['header-mismatch']:
       case errorCodes['unsupported-version']:
         // Of the hop behind: it is the gateway whose request the server did not take.
