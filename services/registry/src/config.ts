@@ -55,7 +55,13 @@ export const registrySettings = {
     env: 'CUSTOMHOUSE_REGISTRY_TOOLS',
     schema: positive,
     default: '5000',
-    description: 'Items of one list of a server: tools, prompts, resources or templates. A longer list is not believed at all.',
+    description: 'Items of one list of a server: tools, prompts or resources. A longer list is not believed at all.',
+  }),
+  templates: setting({
+    env: 'CUSTOMHOUSE_REGISTRY_TEMPLATES',
+    schema: positive,
+    default: '200',
+    description: 'Templates of resources of one server: every URI is compared with those of all servers. A longer list is not believed at all.',
   }),
   pages: setting({ env: 'CUSTOMHOUSE_REGISTRY_PAGES', schema: positive, default: '200', description: 'Pages of one list.' }),
   definitionBytes: setting({

@@ -36,6 +36,7 @@ const environment = {
   CUSTOMHOUSE_REGISTRY_CONNECT_TIMEOUT_MS: '10000',
   CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS: '2000',
   CUSTOMHOUSE_REGISTRY_TOOLS: '60',
+  CUSTOMHOUSE_REGISTRY_TEMPLATES: '3',
   CUSTOMHOUSE_REGISTRY_DEFINITION_BYTES: '20000',
   CUSTOMHOUSE_REGISTRY_LIST_BYTES: '100000',
   CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '300',
@@ -364,6 +365,13 @@ describe('prompts, resources and templates', () => {
     expect((await ask('POST', '/v1/servers/lying/discover')).body).toMatchObject({ lost: {} });
     await eventually('all is well again', async () => (await state()).get('server/lying')?.lost.length === 0);
     expect((await ask('DELETE', '/v1/servers/lying')).status).toBe(204);
+  });
+
+  it('of a server with more templates than there may be cost the list of templates', async () => {
+    const wild = Object.assign(await upstream(), { resources: [page], templates: Array.from({ length: 4 }, (_, index) => ({ uriTemplate: `a${index}:{x}` })) });
+    await add('wild', wild);
+    expect(await reached('wild')).toMatchObject({ reachable: true, resources: 1, templates: 0, lost: { templates: expect.stringContaining('more than 3 templates') } });
+    expect((await ask('DELETE', '/v1/servers/wild')).status).toBe(204);
   });
 
   it('that cannot be served are left out, and the rest is', async () => {

@@ -1,6 +1,7 @@
 import type { EventData } from '@customhouse/events/catalogue';
 import type { catalogResourcePublished, catalogTemplatePublished, ResourceDefinition, TemplateDefinition } from '@customhouse/events/registry/events';
 import { isQualified, mayMatch, mayMeet, qualifyTemplate, qualifyUri, schemeOf, takeTemplateApart, unqualify, type TemplateParts } from '@customhouse/mcp-wire/resource-uris';
+import { TemplateIndex } from './template-index.js';
 
 /** A resource that a server lists. */
 export interface ServedResource {
@@ -49,7 +50,8 @@ interface Tables {
   readonly templates: readonly ServedTemplate[];
   readonly byUri: ReadonlyMap<string, readonly ServedResource[]>;
   readonly byTemplate: ReadonlyMap<string, ServedTemplate>;
-  readonly byScheme: ReadonlyMap<string, readonly ServedTemplate[]>;
+  /** Those that leave the scheme open are not in it. */
+  readonly index: TemplateIndex<ServedTemplate>;
   readonly ofServer: ReadonlyMap<string, readonly ServedTemplate[]>;
 }
 
@@ -111,11 +113,12 @@ export class ResourceShelf {
       return target === undefined ? [] : [target];
     }
     if (isQualified(uri)) return [];
-    const { byUri, byScheme } = this.#made();
+    const { byUri, index } = this.#made();
     const resources = new Map((byUri.get(uri) ?? []).map((resource) => [resource.server, resource]));
     const templates = new Map<string, ServedTemplate>();
-    for (const template of byScheme.get(schemeOf([uri]) ?? '') ?? []) {
-      if (!templates.has(template.server) && mayMatch(template.parts, uri)) templates.set(template.server, template);
+    for (const template of index.matching(uri)) {
+      const known = templates.get(template.server);
+      if (known === undefined || template.place < known.place) templates.set(template.server, template);
     }
     const servers = new Set([...resources.keys(), ...templates.keys()]);
     return [...servers].map((server) => this.#target(server, uri, resources.get(server), templates.get(server))).filter((target) => target !== undefined);
@@ -138,40 +141,52 @@ export class ResourceShelf {
 
   #make(): Tables {
     const drafts = [...this.#templates.values()].filter((one) => this.generationOf(one.server) !== undefined).map((one) => ({ one, parts: takeTemplateApart(one.template) }));
-    const plain = [...this.#resources.values()].filter((one) => this.generationOf(one.server) !== undefined);
-    const owners = groupBy(plain, (one) => one.uri);
-    const draftsByScheme = groupBy(drafts, ({ parts }) => schemeOf(parts) ?? '');
-    const resources = plain.map((one): ServedResource => {
+    const listed = [...this.#resources.values()].filter((one) => this.generationOf(one.server) !== undefined);
+    const rivals = rivalry(listed, drafts);
+    const resources = listed.map((one): ServedResource => {
       const { server, uri, digest, definition, order } = one;
-      const rivals = draftsByScheme.get(schemeOf([uri]) ?? '') ?? [];
-      const shared =
-        isQualified(uri) || owners.get(uri)!.some((other) => other.server !== server) || rivals.some((rival) => rival.one.server !== server && mayMatch(rival.parts, uri));
-      return { server, uri, exposed: shared ? qualifyUri(server, uri) : uri, definition: digest, described: definition, place: placeOf(server, order, uri) };
+      return { server, uri, exposed: rivals.has(one) ? qualifyUri(server, uri) : uri, definition: digest, described: definition, place: placeOf(server, order, uri) };
     });
-    const byScheme = groupBy(plain, (one) => schemeOf([one.uri]) ?? '');
     const templates = drafts.map(({ one, parts }): ServedTemplate => {
       const { server, template, digest, definition, order } = one;
-      const scheme = schemeOf(parts);
-      const shared =
-        scheme === undefined ||
-        isQualified(template) ||
-        draftsByScheme.get(scheme)!.some((rival) => rival.one.server !== server && mayMeet(rival.parts, parts)) ||
-        (byScheme.get(scheme) ?? []).some((rival) => rival.server !== server && mayMatch(parts, rival.uri));
-      const exposed = shared ? qualifyTemplate(server, template) : template;
+      const exposed = rivals.has(one) ? qualifyTemplate(server, template) : template;
       return { server, template, exposed, definition: digest, described: definition, place: placeOf(server, order, template), parts };
     });
     resources.sort(byPlace);
     templates.sort(byPlace);
-    const open = templates.filter(({ parts }) => schemeOf(parts) !== undefined);
     return {
       resources,
       templates,
       byUri: groupBy(resources, (one) => one.uri),
       byTemplate: new Map(templates.map((one) => [one.exposed, one])),
-      byScheme: groupBy(open, ({ parts }) => schemeOf(parts)!),
+      index: new TemplateIndex(templates.filter(({ parts }) => schemeOf(parts) !== undefined)),
       ofServer: groupBy(templates, (one) => one.server),
     };
   }
+}
+
+interface Draft {
+  readonly one: PublishedTemplate;
+  readonly parts: TemplateParts;
+}
+
+/** The resources and templates that are not the only ones to have a URI, or that look like names of ours. */
+function rivalry(resources: readonly PublishedResource[], drafts: readonly Draft[]): ReadonlySet<PublishedResource | PublishedTemplate> {
+  const rivals = new Set<PublishedResource | PublishedTemplate>();
+  const byScheme = groupBy(drafts, ({ parts }) => schemeOf(parts) ?? '');
+  for (const { one } of byScheme.get('') ?? []) rivals.add(one);
+  byScheme.delete('');
+  const index = new TemplateIndex([...byScheme.values()].flat());
+  for (const [uri, owners] of groupBy(resources, (one) => one.uri)) {
+    const matching = [...index.matching(uri)];
+    const servers = new Set([...owners.map((one) => one.server), ...matching.map(({ one }) => one.server)]);
+    if (servers.size > 1) for (const one of [...owners, ...matching.map((draft) => draft.one)]) rivals.add(one);
+    else if (isQualified(uri)) for (const one of owners) rivals.add(one);
+  }
+  for (const same of byScheme.values()) {
+    for (const { one, parts } of same) if (isQualified(one.template) || same.some((other) => other.one.server !== one.server && mayMeet(other.parts, parts))) rivals.add(one);
+  }
+  return rivals;
 }
 
 function placeOf(server: string, order: number, name: string): string {

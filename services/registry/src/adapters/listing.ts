@@ -9,6 +9,8 @@ import type { Offer } from '../domain/offers.js';
 export interface ListingLimits {
   /** Items of one list. */
   readonly tools: number;
+  /** The same for templates. */
+  readonly templates: number;
   readonly pages: number;
   readonly definitionBytes: number;
   readonly pageBytes: number;
@@ -89,7 +91,8 @@ export async function readListing(upstream: Upstream, kind: ListKind, limits: Li
       if (typeof taken === 'number') listBytes += taken;
       else if (omitted.length < 20) omitted.push(taken);
     }
-    if (offers.size > limits.tools) throw new ListingRefused(`it lists more than ${limits.tools} ${kind} (CUSTOMHOUSE_REGISTRY_TOOLS)`);
+    const most = kind === 'templates' ? limits.templates : limits.tools;
+    if (offers.size > most) throw new ListingRefused(`it lists more than ${most} ${kind} (CUSTOMHOUSE_REGISTRY_${kind === 'templates' ? 'TEMPLATES' : 'TOOLS'})`);
     if (listBytes > limits.listBytes)
       throw new ListingRefused(`the definitions of its ${kind} are longer than ${limits.listBytes} bytes together (CUSTOMHOUSE_REGISTRY_LIST_BYTES)`);
     if (page.next === undefined) return { offers: [...offers.values()], omitted };
