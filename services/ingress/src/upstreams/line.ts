@@ -25,6 +25,8 @@ export class Line {
   /** Sessions that use this connection, in order of last use. */
   readonly #audience = new Set<string>();
   #who: string | undefined;
+  /** What a client asked for last with logging/setLevel. */
+  #level: JsonObject | undefined;
   /** Several principals use it, so what belongs to no call is nobody's. */
   #mixed = false;
   readonly #subscriptions = new Subscriptions();
@@ -77,6 +79,7 @@ export class Line {
           onMessage: (message) => this.#onMessage(upstream, message, errand),
         },
       );
+      if (errand.method === 'logging/setLevel' && 'result' in answer) this.#level = errand.params;
       return this.#subscriptions.note(errand, answer);
     } finally {
       this.#errands.delete(errand);
@@ -88,6 +91,12 @@ export class Line {
   notify(method: string, params: JsonObject | undefined): void {
     // Rejects only when the connection has ended, and then there is nobody to tell.
     this.#connection.present?.notify({ method, params }).catch(() => undefined);
+  }
+
+  /** The session of a client ended: nothing is for it any more. */
+  forget(session: string): void {
+    this.#audience.delete(session);
+    for (const uri of this.#subscriptions.forget(session)) this.#repeat(this.#connection.present, 'resources/unsubscribe', { uri });
   }
 
   /** A lost connection that somebody waits for news on is opened again without a call. */
@@ -131,9 +140,10 @@ export class Line {
     return latest;
   }
 
+  /** The latest call in flight with a client that can be told something. */
   #latest(): Errand | undefined {
     let latest: Errand | undefined;
-    for (const errand of this.#errands) latest = errand;
+    for (const errand of this.#errands) if (errand.onMessage !== undefined) latest = errand;
     return latest;
   }
 
@@ -168,9 +178,14 @@ export class Line {
     this.#requests.clear();
   }
 
-  /** A new connection knows nothing of what was subscribed to on the old one. */
+  /** A new connection knows nothing of what was said on the old one. */
   #renew(upstream: Upstream): void {
-    for (const uri of this.#subscriptions.uris())
-      upstream.call({ method: 'resources/subscribe', params: { uri } }, { timeout_ms: 30_000, max_bytes: 1_048_576 }).catch(() => undefined);
+    if (this.#level !== undefined) this.#repeat(upstream, 'logging/setLevel', this.#level);
+    for (const uri of this.#subscriptions.uris()) this.#repeat(upstream, 'resources/subscribe', { uri });
+  }
+
+  /** What clients asked for and was recorded then. Nobody waits for the answer. */
+  #repeat(upstream: Upstream | undefined, method: string, params: JsonObject): void {
+    upstream?.call({ method, params }, { timeout_ms: 30_000, max_bytes: 1_048_576 }).catch(() => undefined);
   }
 }

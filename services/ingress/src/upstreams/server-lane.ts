@@ -65,6 +65,11 @@ export class ServerLane {
     for (const [key, line] of this.#lines) if (key.startsWith(`${who} `)) line.notify(method, params);
   }
 
+  /** The session of a client ended. */
+  forget(session: string): void {
+    for (const line of this.#lines.values()) line.forget(session);
+  }
+
   /** The configuration changed: calls in flight end here, and no connection is kept. */
   retire(): void {
     this.#retired = true;

@@ -19,6 +19,17 @@ export class Subscriptions {
     return (typeof uri === 'string' && this.#byUri.get(uri)) || [];
   }
 
+  /** Ends those of a session. The resources that nobody waits for any more. */
+  forget(session: string): string[] {
+    const ended: string[] = [];
+    for (const [uri, sessions] of this.#byUri) {
+      if (!sessions.delete(session) || sessions.size > 0) continue;
+      this.#byUri.delete(uri);
+      ended.push(uri);
+    }
+    return ended;
+  }
+
   /** Whether this is the end of a subscription that another session still needs. */
   isShared(errand: Errand): boolean {
     if (errand.method !== 'resources/unsubscribe') return false;
