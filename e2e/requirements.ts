@@ -20,6 +20,21 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
   { id: 'federated-tools', source: 'ARCHITECTURE.md', behaviour: 'Tools of several servers are listed and called as server__tool.' },
+  {
+    id: 'federated-resources',
+    source: 'docs/explanation/federation.md',
+    behaviour: 'Prompts, resources and templates of several servers are listed, and every name and URI leads to one of them; a URI that two have is known by the names of both.',
+  },
+  {
+    id: 'toolsets',
+    source: 'docs/explanation/federation.md',
+    behaviour: 'A toolset serves its part of the catalogue at an endpoint of its own, and permits nothing that the policy does not.',
+  },
+  {
+    id: 'tool-search',
+    source: 'docs/explanation/federation.md',
+    behaviour: 'In a toolset that is searched, tools are found by words and called by call_tool, governed and recorded as the tool that was called.',
+  },
   { id: 'pass-through', source: 'ARCHITECTURE.md', behaviour: "A server's own endpoint serves its tools under their own names." },
   { id: 'bad-upstream-isolated', source: 'ARCHITECTURE.md', behaviour: 'A server that is down or hangs costs only calls to itself.' },
   { id: 'progress', source: 'MCP 2025-11-25', behaviour: "The upstream's progress notifications reach the client under the client's own token." },
