@@ -1,4 +1,4 @@
-import { isJsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { Catalog } from '../../state/catalog.js';
@@ -9,6 +9,11 @@ import type { ListMethod } from './list-methods.js';
 export interface Incomplete {
   readonly server: string;
   readonly reason: 'not-reached-yet' | 'unreachable' | 'list-lost';
+}
+
+/** How a list says so. */
+export function metaOf(incomplete: readonly Incomplete[]): JsonObject {
+  return { 'customhouse/incomplete': incomplete.map(({ server, reason }) => ({ server, reason })) };
 }
 
 /**

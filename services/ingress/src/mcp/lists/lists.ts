@@ -5,7 +5,7 @@ import type { Catalog } from '../../state/catalog.js';
 import { endpointKey, type Endpoint } from '../../state/endpoint.js';
 import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
-import { incompleteParts } from './incomplete.js';
+import { incompleteParts, metaOf } from './incomplete.js';
 import { listMethods, type Entry, type ListMethod, type ListMethodName } from './list-methods.js';
 import { searchTools, ToolSearch } from './tool-search.js';
 
@@ -86,7 +86,7 @@ export class Lists {
       items.push({ place, text: this.#text(entry, method.name, at.server === null) });
     }
     const incomplete = incompleteParts(this.catalog, at, method, principal, policy, seen);
-    return { items, meta: incomplete.length === 0 ? '' : `,"_meta":${JSON.stringify({ 'customhouse/incomplete': incomplete })}` };
+    return { items, meta: incomplete.length === 0 ? '' : `,"_meta":${JSON.stringify(metaOf(incomplete))}` };
   }
 
   #text({ described, exposed }: Entry, name: string, shared: boolean): string {

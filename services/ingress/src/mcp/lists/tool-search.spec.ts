@@ -82,6 +82,16 @@ describe('a toolset that is searched', () => {
     expect(await found(search, 'close')).toEqual([]);
   });
 
+  it('says which servers it knows nothing new of', async () => {
+    const catalog = catalogWith(shop);
+    const transport = { kind: 'http', url: 'http://127.0.0.1:1/mcp' };
+    put(catalog, 'server/mail', { server: { name: 'mail', generation: 1, enabled: true, transport }, reachable: false, protocol: null, discovered: {}, lost: [] });
+    expect(await new ToolSearch(catalog).find({ query: 'mail', limit: 5 }, ada, desk, all)).toMatchObject({
+      structuredContent: { tools: [{ name: 'mail__send' }] },
+      _meta: { 'customhouse/incomplete': [{ server: 'mail', reason: 'unreachable' }] },
+    });
+  });
+
   it('follows the catalogue: what is new is found, what changed by its new words, what is gone not at all', async () => {
     const catalog = catalogWith(shop);
     const search = new ToolSearch(catalog);

@@ -5,6 +5,8 @@ import type { Catalog, ServedTool } from '../../state/catalog.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
 import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
+import { incompleteParts, metaOf } from './incomplete.js';
+import { listMethods } from './list-methods.js';
 
 const limits = { query: 1_000, results: 20, usualResults: 5 };
 
@@ -97,7 +99,8 @@ export class ToolSearch {
     }
     const tools = found.map(({ described, exposed }): JsonObject => ({ ...(described as JsonObject), name: exposed }));
     const text = tools.length === 0 ? 'No tool was found. Try other words.' : JSON.stringify({ tools });
-    return { content: [{ type: 'text', text }], structuredContent: { tools } };
+    const incomplete = incompleteParts(this.catalog, at, listMethods['tools/list'], principal, policy, new Set(found.map(({ server }) => server)));
+    return { content: [{ type: 'text', text }], structuredContent: { tools }, ...(incomplete.length > 0 && { _meta: metaOf(incomplete) }) };
   }
 
   /** Brings the index to the present catalogue. Only what changed is read again, and others get their turn meanwhile. */
