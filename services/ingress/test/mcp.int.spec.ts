@@ -217,12 +217,19 @@ describe('tools/call', () => {
     const key = await gateway.issueKey();
     const other = new RawClient(gateway.url, { authorization: `Bearer ${key}` });
     await other.initialize();
-    await other.call('mischief__echo', { message: 'm' }, { _meta: { smuggled: 'x', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' }, extra: 'y' });
+    await other.call('mischief__echo', { message: 'm' }, { _meta: { theirs: 'x', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' }, unknown: 'y' });
     const { params, headers } = upstream.callsOf('echo').at(-1)!;
-    expect(params).toEqual({ name: 'echo', arguments: { message: 'm' }, _meta: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' } });
+    expect(params).toEqual({
+      name: 'echo',
+      arguments: { message: 'm' },
+      unknown: 'y',
+      _meta: { theirs: 'x', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+    });
     expect(JSON.stringify(headers)).not.toContain('chk_');
     expect(headers['authorization']).toBeUndefined();
-    expect((await gateway.events()).findLast((one) => one.type === 'call.admitted')!.envelope.traceparent).toBe('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+    const { data, envelope } = (await gateway.events()).findLast((one) => one.type === 'call.admitted')!;
+    expect(envelope.traceparent).toBe('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+    expect(JSON.parse(await gateway.sealer.open((data as JsonObject)['extra'] as never))).toEqual({ unknown: 'y', _meta: { theirs: 'x' } });
   });
 
   it('does not let a credential through, neither in a result nor in an error', async () => {

@@ -186,6 +186,18 @@ describe('a request for something else than a tool', () => {
     expect(resultOf(answer)['_meta']).toMatchObject({ 'customhouse/findings': [expect.objectContaining({ rule: 'credential' })] });
   });
 
+  it('whose URI holds a credential is recorded without it, and decided as what it is', async () => {
+    const uri = `secret:///?token=${credential}`;
+    const events = await recordedBy(async () => void (await reader.request('resources/read', { uri })));
+    expect(JSON.stringify(events)).not.toContain(credential);
+    expect(events[0]!.data).toMatchObject({ tool: expect.stringContaining('secret:///?token='), findings: [expect.objectContaining({ rule: 'credential' })] });
+    expect(books.of('resources/read')).toEqual([{ uri }]);
+    const noCredentials: RuleSet['rules'][number] = { id: 'no-credentials', effect: 'refuse', reason: 'x', methods: ['resources/read'], tools: ['*/*'], findings: ['credential'] };
+    await withRules([...allowEveryMethod, noCredentials], async () => {
+      expect(errorOf(await reader.request('resources/read', { uri }))).toMatchObject({ data: { rules: ['no-credentials', 'allow-every-method'] } });
+    });
+  });
+
   it.each<[string, JsonObject | undefined]>([
     ['prompts/get', undefined],
     ['resources/read', { uri: 7 }],
@@ -194,6 +206,26 @@ describe('a request for something else than a tool', () => {
     let answer: JsonObject = {};
     expect(await recordedBy(async () => void (answer = await client.request(method, params)))).toEqual([]);
     expect(errorOf(answer).code).toBe(-32602);
+  });
+});
+
+describe('members of the params that nobody here knows', () => {
+  it('reach the server, are recorded sealed, and are inspected', async () => {
+    const meta = { 'example.com/id': 7, 'customhouse/wait_ms': 5 };
+    const events = await recordedBy(() => client.request('tools/call', { name: 'books__link', arguments: { uri: 'x' }, future: { a: [1] }, _meta: meta }));
+    expect(books.of('tools/call')).toEqual([{ name: 'link', arguments: { uri: 'x' }, future: { a: [1] }, _meta: { 'example.com/id': 7 } }]);
+    const { data } = events[0]!;
+    expect(JSON.parse(await gateway.sealer.open(data['extra'] as never))).toEqual({ future: { a: [1] }, _meta: { 'example.com/id': 7 } });
+    expect(JSON.parse(await gateway.sealer.open(data['arguments'] as never))).toEqual({ uri: 'x' });
+    const [leaking] = await recordedBy(() => client.request('tools/call', { name: 'books__link', arguments: { uri: 'x' }, _meta: { note: `use ${credential}` } }));
+    expect(leaking!.data['findings']).toEqual([expect.objectContaining({ rule: 'credential' })]);
+  });
+
+  it('of other methods are sealed with their arguments', async () => {
+    const [admitted] = await recordedBy(() => client.request('prompts/get', { name: 'books__greet', future: 1, _meta: { plain: true } }));
+    expect(books.of('prompts/get')).toEqual([{ name: 'greet', future: 1, _meta: { plain: true } }]);
+    expect(JSON.parse(await gateway.sealer.open(admitted!.data['arguments'] as never))).toEqual({ future: 1 });
+    expect(JSON.parse(await gateway.sealer.open(admitted!.data['extra'] as never))).toEqual({ _meta: { plain: true } });
   });
 });
 

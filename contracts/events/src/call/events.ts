@@ -34,6 +34,9 @@ const intent = {
     .describe('Order-insensitive digest of the definition that was in force. Null when nothing of the kind is served, and where nobody reviews definitions.'),
   labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made; other targets have none. Null when nothing of the kind is served.'),
   arguments: Sealed.describe('Of `tools/call` its arguments. Of other methods all of the params but the target and, where a client asks, `_meta`.'),
+  extra: Sealed.optional().describe(
+    'Members of the params that neither MCP nor the gateway knows, of `tools/call` and of `_meta`. They are sent, except with a held call, which is sent as it was approved.',
+  ),
   findings: z.array(Finding),
   decision: Decision,
   record: z.enum(['strict', 'relaxed']),

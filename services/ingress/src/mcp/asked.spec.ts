@@ -61,4 +61,21 @@ describe('what a client asks for', () => {
     const unknown = asked(1, 'tools/call', { name: 'echo', _meta: { 'customhouse/wait_ms': -1, traceparent: 'no', progressToken: {} } });
     expect([unknown.wait_ms, unknown.traceparent, unknown.progressToken]).toEqual([undefined, undefined, undefined]);
   });
+
+  it.each<[ClientMethod, JsonObject, JsonObject | undefined]>([
+    ['tools/call', { name: 'echo', future: { a: 1 }, _meta: { 'example.com/id': 7, progressToken: 'p' } }, { future: { a: 1 }, _meta: { 'example.com/id': 7 } }],
+    ['tools/call', { name: 'echo', _meta: { plain: true } }, { _meta: { plain: true } }],
+    ['prompts/get', { name: 'greet', future: 1, _meta: { plain: true } }, { _meta: { plain: true } }],
+    ['tools/call', { name: 'echo', task: { ttl: 1 }, inputResponses: {}, requestState: 's' }, undefined],
+    [
+      'tools/call',
+      {
+        name: 'echo',
+        _meta: { progressToken: 1, traceparent: 'x', tracestate: 'y', baggage: 'z', 'customhouse/wait_ms': 1, 'io.modelcontextprotocol/protocolVersion': '2026-07-28' },
+      },
+      undefined,
+    ],
+  ])('of %s with %j has the members that nobody here knows: %j', (method, params, extra) => {
+    expect(asked(1, method, params).extra).toEqual(extra);
+  });
 });

@@ -19,6 +19,8 @@ export interface Asked {
   readonly traceparent: string | undefined;
   /** Other members of `_meta` that go to the server: of the trace, and the wish for log messages. */
   readonly meta?: JsonObject | undefined;
+  /** Members that neither MCP nor the gateway knows, of `tools/call` and of `_meta`: they are recorded and sent. */
+  readonly extra?: JsonObject | undefined;
 }
 
 /** Names and URIs are limited, because they are recorded in clear. */
@@ -46,7 +48,23 @@ export function asked(requestId: RequestId, method: ClientMethod, params: JsonOb
     wait_ms: isJsonObject(meta) ? waitOf(meta['customhouse/wait_ms']) : undefined,
     traceparent: isJsonObject(meta) ? traceParent(meta['traceparent']) : undefined,
     meta: passedOn(meta, logLevel),
+    extra: extraOf(method, params, meta),
   };
+}
+
+/** Of `tools/call`. Tasks and rounds of input are between the gateway and either side; other methods have everything else in what is sealed as their arguments. */
+const knownParams: ReadonlySet<string> = new Set(['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']);
+const knownMeta: ReadonlySet<string> = new Set(['progressToken', 'traceparent', 'tracestate', 'baggage']);
+/** Prefixes of names in `_meta` that mean something on one hop only. */
+const ownPrefixes = ['customhouse/', 'io.modelcontextprotocol/'];
+
+function extraOf(method: ClientMethod, params: JsonObject | undefined, meta: unknown): JsonObject | undefined {
+  let extra: JsonObject | undefined;
+  if (method === 'tools/call') for (const name in params) if (!knownParams.has(name)) (extra ??= {})[name] = params[name]!;
+  if (!isJsonObject(meta)) return extra;
+  let foreign: JsonObject | undefined;
+  for (const name in meta) if (!knownMeta.has(name) && !ownPrefixes.some((prefix) => name.startsWith(prefix))) (foreign ??= {})[name] = meta[name]!;
+  return foreign === undefined ? extra : { ...extra, _meta: foreign };
 }
 
 /** Texts that W3C Trace Context and Baggage define have a length that every peer takes. */

@@ -41,6 +41,10 @@ export class Call {
   /** RFC 8785 form of the arguments: what is sealed. */
   argumentsText = '';
   arguments!: Sealed;
+  /** What else of the params is sent. */
+  extra: Sealed | undefined;
+  /** What is recorded instead of the target and its name, when a credential was found in them. */
+  masked: string | undefined;
   findings: readonly Finding[] = [];
   decision!: Decision;
   /** The record by which it may be sent: of its admission, or of its dispatch after an approval. */

@@ -30,6 +30,15 @@ describe('dispatching a call', () => {
     });
   });
 
+  it('sends members that nobody here knows, and does not let them replace what is known', async () => {
+    const sender = new Sent({ result: {} });
+    const extra = { future: 1, name: 'another', _meta: { theirs: 1, progressToken: 'forged' } };
+    await dispatch(call({ asked: { progressToken: 'p', extra: { future: 1, _meta: { theirs: 1 } } } }), server, sender, 1_000, nobody);
+    expect(sender.errand!.params).toEqual({ name: 'echo', arguments: { message: 'hi' }, future: 1, _meta: { theirs: 1, progressToken: 'p' } });
+    await dispatch(call({ asked: { progressToken: 'p', extra } }), server, sender, 1_000, nobody);
+    expect(sender.errand!.params).toMatchObject({ name: 'echo', _meta: { progressToken: 'p' } });
+  });
+
   it('sends no _meta where there is nothing to say', async () => {
     const sender = new Sent({ result: {} });
     await dispatch(call(), server, sender, 1_000, nobody);

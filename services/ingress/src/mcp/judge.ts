@@ -2,6 +2,7 @@ import { canonicalise } from '@customhouse/kernel/canonical';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { selectArguments } from '@customhouse/policy-engine/select-arguments';
+import { isServerMethod } from '@customhouse/policy-contract/methods';
 import type { DataKey } from '@customhouse/sealing/sealer';
 import { admit, type Question } from '../domain/admit.js';
 import type { Catalog } from '../state/catalog.js';
@@ -18,15 +19,30 @@ import { isQuarantined } from './resolve.js';
 export function judge(call: Call, parts: Parts): DataKey | Promise<DataKey> {
   const { recorder } = parts;
   const policy = parts.policy();
-  call.argumentsText = canonicalText(call.asked.arguments);
-  call.findings = parts.inspector.inspectArguments(call.asked.arguments);
+  const { method, asked } = call;
+  call.argumentsText = canonicalText(asked.arguments);
+  call.findings = parts.inspector.inspectArguments(asked.arguments);
+  if (asked.extra !== undefined) call.findings = [...call.findings, ...parts.inspector.inspectArguments(asked.extra)];
+  if (method !== 'tools/call' && !isServerMethod(method)) inspectTarget(call, parts);
   call.decision = admit(questionOf(call, parts.catalog, policy), policy);
   const key = recorder.keyOf(call);
   return key instanceof Promise ? key.then((made) => sealed(call, made, parts)) : sealed(call, key, parts);
 }
 
+/** What is aimed at is recorded in clear, and a URI can hold anything. */
+function inspectTarget(call: Call, { inspector }: Parts): void {
+  const { name } = call.asked;
+  const found = inspector.inspectArguments({ target: name });
+  if (found.length === 0) return;
+  call.findings = [...call.findings, ...found];
+  const { target } = inspector.inspectResult({ target: name }).value;
+  if (target !== name) call.masked = String(target);
+}
+
 function sealed(call: Call, key: DataKey, { recorder }: Parts): DataKey {
   call.arguments = recorder.seal(key, call.argumentsText);
+  const { extra } = call.asked;
+  if (extra !== undefined) call.extra = recorder.seal(key, canonicalText(extra));
   return key;
 }
 

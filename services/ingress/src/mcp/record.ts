@@ -210,7 +210,8 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     decision: call.decision,
     definition: call.served?.definition ?? null,
     during: call.during,
-    exposed: call.asked.name,
+    exposed: call.masked ?? call.asked.name,
+    extra: call.extra,
     findings: call.findings as Intent['findings'],
     generation: call.served?.generation ?? 0,
     labels: (call.served?.labels ?? null) as Intent['labels'],
@@ -221,7 +222,7 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     record,
     server: call.server,
     session: call.session.id,
-    tool: call.target,
+    tool: call.masked ?? call.target,
   } as EventData<D>;
 }
 

@@ -53,6 +53,7 @@ export class CallsConsumer {
         tool,
       ]);
     await this.look(event.id, call, 'arguments', event.data.arguments, { server, tool }, context);
+    if (event.data.extra) await this.look(event.id, call, 'arguments', event.data.extra, { server, tool }, context);
   }
 
   private async onEnd(event: StoredEvent<Ended>, context: EventContext): Promise<void> {
