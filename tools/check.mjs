@@ -31,6 +31,7 @@ const parts = {
   generated: script('tools/generate.mjs', '--check'),
   style: script('tools/check/style-part.mjs'),
   policies: script('tools/policy-bundle.mjs', '--check'),
+  'rego compiler': script('tools/rego-compiler.mjs', '--check'),
 };
 
 async function main() {
@@ -59,7 +60,7 @@ async function run(name, [command, args]) {
     child.once('error', reject);
     child.once('close', (status, signal) => resolve(signal ?? status));
   });
-  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(11)} ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(13)} ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   if (code !== 0) console.log(output.trim().replaceAll(/^/gm, '       '));
   return code === 0;
 }
