@@ -1,5 +1,5 @@
 import type { Dispatcher, Pool } from 'undici';
-import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Channel } from './channel.js';
 import { cancelledBefore, type ExchangeOptions } from './exchange.js';
 import type { HttpClient } from './http-client.js';
@@ -77,6 +77,7 @@ export class HttpChannel implements Channel, HttpSession {
     this.#standing = new StandingStream({
       open: (handler, lastEventId) => this.#get(handler, lastEventId),
       receive: (message) => this.receive(message, undefined),
+      answer: (message, bytes) => this.#answered(message, bytes),
       onNotFound: () => this.named && this.onSessionLost(),
       logger: this.options.logger,
       max_message_bytes: this.options.max_message_bytes,
@@ -159,6 +160,11 @@ export class HttpChannel implements Channel, HttpSession {
     if (this.#sessionId !== undefined) headers.push('mcp-session-id', this.#sessionId);
     if (this.#protocol !== undefined) headers.push('mcp-protocol-version', this.#protocol);
     return headers;
+  }
+
+  #answered(message: JsonObject, bytes: number): void {
+    for (const exchange of this.#live) if (exchange.id === message['id'] && exchange.expects === 'answer') return exchange.answerElsewhere(message, bytes);
+    this.options.logger.debug({}, 'an upstream answered a request that is not in flight; the answer is left out');
   }
 
   #end(reason: string): void {

@@ -104,6 +104,13 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
     else this.fail('unreachable', `the server could not be reached: ${describe(error)}`, { cause: error });
   }
 
+  /** The answer came on another stream of the session than on this request's own, which nobody needs any more. */
+  answerElsewhere(message: JsonObject, bytes: number): void {
+    if (bytes > this.options.max_bytes) return this.cut('too-large', `the answer is larger than ${this.options.max_bytes} bytes`);
+    this.answer(message);
+    this.release();
+  }
+
   protected override release(): void {
     this.#controller?.abort(new Error('no longer wanted'));
   }

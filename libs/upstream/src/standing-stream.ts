@@ -8,6 +8,8 @@ export interface StandingStreamOptions {
   /** Dispatches the GET; `lastEventId` asks for what was missed. */
   readonly open: (handler: Dispatcher.DispatchHandler, lastEventId: string | undefined) => void;
   readonly receive: (message: JsonObject) => void;
+  /** An answer, which belongs on the stream of its request: some servers send it here when that stream has ended. `bytes`: of the event it came in. */
+  readonly answer: (message: JsonObject, bytes: number) => void;
   /** HTTP 404: the session is gone. */
   readonly onNotFound: () => void;
   readonly logger: UpstreamLogger;
@@ -102,6 +104,7 @@ export class StandingStream implements Dispatcher.DispatchHandler {
     for (const item of Array.isArray(message) ? message : [message]) {
       const kind = classify(item);
       if (kind === 'request' || kind === 'notification') this.options.receive(item as JsonObject);
+      else if (kind !== 'invalid') this.options.answer(item as JsonObject, Buffer.byteLength(data));
     }
   }
 }

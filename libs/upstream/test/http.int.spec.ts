@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
@@ -276,6 +277,33 @@ describe('an HTTP upstream', () => {
     upstream.onMessage((message) => heard.push(message));
     await eventually(() => heard.length === 1, 'list_changed');
     expect(heard[0]!['method']).toBe('notifications/tools/list_changed');
+  });
+
+  it('takes the answer on the standing stream from a server that ended the stream of the request', async () => {
+    let standing: ServerResponse | undefined;
+    const { upstream } = await connect(
+      (message, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: 1\ndata: \n\n');
+        const answer = (): void => void standing!.write(sse({ jsonrpc: '2.0', id: 999, result: {} }, { jsonrpc: '2.0', id: message['id']!, result: { content: [] } }));
+        void eventually(() => standing !== undefined, 'the standing stream').then(answer);
+      },
+      {},
+      (_request, response) => void (standing = response.writeHead(200, { 'content-type': 'text/event-stream' })),
+    );
+    expect(await upstream.call({ method: 'tools/call' }, limits)).toEqual({ result: { content: [] } });
+  });
+
+  it('does not take an answer on the standing stream that is larger than the call allows', async () => {
+    let standing: ServerResponse | undefined;
+    const { upstream } = await connect(
+      (message) =>
+        void eventually(() => standing !== undefined, 'the standing stream').then(() =>
+          standing!.write(sse({ jsonrpc: '2.0', id: message['id']!, result: { text: 'x'.repeat(2_000) } })),
+        ),
+      {},
+      (_request, response) => void (standing = response.writeHead(200, { 'content-type': 'text/event-stream' })),
+    );
+    expect(await failure(upstream.call({ method: 'tools/call' }, { ...limits, max_bytes: 1_000 }))).toMatchObject({ reason: 'too-large', sent: 'maybe' });
   });
 
   it('ends the session at the server and its own calls on close', async () => {
