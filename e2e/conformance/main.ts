@@ -77,7 +77,8 @@ async function clients(gateway: GatewayAddress, conclude: Conclude): Promise<voi
 
 async function withGateway(use: (gateway: GatewayAddress) => Promise<void>): Promise<void> {
   say(`starting a gateway from ${root}`);
-  const gateway = new EmbeddedGateway();
+  // The suite changes lists several times within seconds, and waits a second and a half for the word of it.
+  const gateway = new EmbeddedGateway({ CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '100' });
   try {
     await gateway.start();
     await use({ origin: gateway.origin, api: gateway.api(), operatorKey: gateway.operatorKey });

@@ -29,9 +29,15 @@ export class Reference {
     askingTools(server, this.state);
     this.changingTools(server);
     prompts(server);
-    if (this.morePrompts) server.registerPrompt('test_changing_prompt', { description: 'Comes and goes.' }, () => ({ messages: [] }));
+    const prompt = server.registerPrompt('test_changing_prompt', { description: 'Comes and goes.' }, () => ({ messages: [] }));
+    const tool = server.registerTool('test_changing_tool', { description: 'Comes and goes.' }, () => text('Still here.'));
+    const follow = (): void => {
+      if (tool.enabled !== this.moreTools) tool.update({ enabled: this.moreTools });
+      if (prompt.enabled !== this.morePrompts) prompt.update({ enabled: this.morePrompts });
+    };
+    follow();
     resources(server, () => this.revision);
-    if (context.era === 'legacy') this.pushChanges(server);
+    if (context.era === 'legacy') this.pushChanges(server, follow);
     return server;
   };
 
@@ -52,11 +58,10 @@ export class Reference {
       this.bus.publish({ kind: 'resource_updated', uri: watched });
       return text(`Revision ${this.revision}`);
     });
-    if (this.moreTools) server.registerTool('test_changing_tool', { description: 'Comes and goes.' }, () => text('Still here.'));
   }
 
-  /** Clients of earlier revisions subscribe within their session, and are told there. */
-  private pushChanges(server: McpServer): void {
+  /** Clients of earlier revisions subscribe within their session, and are told there. `follow` makes its lists what they are now, and says so. */
+  private pushChanges(server: McpServer, follow: () => void): void {
     const subscribed = new Set<string>();
     server.server.setRequestHandler('resources/subscribe', ({ params }) => {
       subscribed.add(params.uri);
@@ -68,9 +73,7 @@ export class Reference {
     });
     const stop = this.bus.subscribe((event) => {
       if (!server.isConnected()) return;
-      if (event.kind === 'tools_list_changed') server.sendToolListChanged();
-      if (event.kind === 'prompts_list_changed') server.sendPromptListChanged();
-      if (event.kind === 'resources_list_changed') server.sendResourceListChanged();
+      follow();
       if (event.kind === 'resource_updated' && subscribed.has(event.uri)) void server.server.sendResourceUpdated({ uri: event.uri });
     });
     server.server.onclose = stop;
