@@ -20,6 +20,8 @@ import { Conversations } from './mcp/conversations.js';
 import { LegacyEra } from './mcp/eras/legacy.js';
 import { Listeners } from './mcp/eras/listeners.js';
 import { ModernEra } from './mcp/eras/modern.js';
+import { SseClients } from './mcp/eras/sse.js';
+import { Tasks } from './mcp/eras/tasks.js';
 import { Failure } from './mcp/failure.js';
 import { Lists } from './mcp/lists/lists.js';
 import { Peers } from './mcp/peers.js';
@@ -128,6 +130,18 @@ export class Ingress {
       logger,
     });
     const lists = new Lists(this.#catalog, settings);
+    const legacy = new LegacyEra({
+      parts,
+      sessions,
+      asks,
+      peers: this.#peers,
+      resumptions,
+      lists,
+      version,
+      onRootsChanged: ({ who }) => this.#upstreams.notify(who, 'notifications/roots/list_changed', undefined),
+      batchMessages: settings.batchMessages,
+      now: Date.now,
+    });
     return new McpServer({
       settings,
       limits: {
@@ -138,22 +152,13 @@ export class Ingress {
         loopback,
       },
       identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(this.host.tenant) : undefined, now: Date.now },
-      legacy: new LegacyEra({
-        parts,
-        sessions,
-        asks,
-        peers: this.#peers,
-        resumptions,
-        lists,
-        version,
-        onRootsChanged: ({ who }) => this.#upstreams.notify(who, 'notifications/roots/list_changed', undefined),
-        batchMessages: settings.batchMessages,
-        now: Date.now,
-      }),
+      legacy,
+      sse: new SseClients({ legacy, sessions, streams: this.#streams, peers: this.#peers, peerUrl: settings.peerUrl }, settings, this.#key('sse')),
       modern: new ModernEra({
         parts,
         conversations: new Conversations(this.#key('conversations'), settings.conversation_ms),
         rounds: this.#rounds,
+        tasks: new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, taskTimeout_ms: settings.taskTimeout_ms, log: this.host.log, sealer: this.host.sealer, now: Date.now }),
         peers: this.#peers,
         lists,
         streams: this.#streams,
@@ -167,6 +172,7 @@ export class Ingress {
       listeners: this.#listeners,
       peers: this.#peers,
       resumptions,
+      onSessionEnded: (session) => this.#upstreams.forget(session),
       isServer: (name) => this.#catalog.server(name) !== undefined,
       isToolset: (name) => this.#catalog.toolset(name) !== undefined,
       metrics: parts.metrics,

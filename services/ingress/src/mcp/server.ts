@@ -14,6 +14,7 @@ import { answerPreflight, permitOrigin } from './cross-origin.js';
 import type { LegacyEra } from './eras/legacy.js';
 import type { Listeners } from './eras/listeners.js';
 import type { ModernEra } from './eras/modern.js';
+import { ssePath, type SseClients } from './eras/sse.js';
 import { Exchange } from './exchange.js';
 import { Failure, HttpFailure } from './failure.js';
 import { identify, type Identification } from './identify.js';
@@ -28,11 +29,14 @@ export interface ServerTools {
   readonly identification: Identification;
   readonly legacy: LegacyEra;
   readonly modern: ModernEra;
+  readonly sse: SseClients;
   readonly sessions: Sessions;
   readonly streams: StandingStreams;
   readonly listeners: Listeners;
   readonly peers: Peers;
   readonly resumptions: Resumptions;
+  /** Nothing is for the client of this session any more. */
+  onSessionEnded(session: string): void;
   /** Whether a server of this name is registered: its pass-through endpoint exists then. */
   isServer(name: string): boolean;
   isToolset(name: string): boolean;
@@ -103,6 +107,7 @@ export class McpServer {
     this.#server.close();
     this.tools.streams.close();
     this.tools.listeners.close();
+    this.tools.sse.close();
     this.tools.resumptions.close();
   }
 
@@ -123,12 +128,16 @@ export class McpServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.url === noticesPath && request.method === 'POST') return this.#notices(request, response);
-    const at = this.#endpoint(request.url ?? '');
+    const path = pathOf(request.url ?? '');
+    const sse = ssePath(path);
+    const at = sse !== undefined && 'messages' in sse ? undefined : this.#endpoint(sse?.endpoint ?? path);
     acceptHead(request, this.tools.limits);
     permitOrigin(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) return answerPreflight(response);
     const known = identify(request, this.tools.identification);
     const caller = known instanceof Promise ? await known : known;
+    if (at === undefined) return this.#postToStream(request, response, caller, (sse as { readonly messages: string }).messages);
+    if (sse !== undefined) return this.#openStream(request, response, caller, at);
     switch (request.method) {
       case 'POST':
         return this.#post(request, response, caller, at);
@@ -141,17 +150,18 @@ export class McpServer {
     }
   }
 
-  /** The endpoint by its path. A query says nothing here, and no token is ever read from one. */
-  #endpoint(url: string): Endpoint {
-    const query = url.indexOf('?');
-    const path = query < 0 ? url : url.slice(0, query);
+  #endpoint(path: string): Endpoint {
     if (path === '/mcp') return everything;
     const server = passThrough.exec(path)?.[1];
     if (server !== undefined && this.tools.isServer(server)) return { server, toolset: null };
     const toolset = ofToolset.exec(path)?.[1];
     if (toolset !== undefined && this.tools.isToolset(toolset)) return { server: null, toolset };
     const problem = server !== undefined ? `there is no server "${server}"` : toolset !== undefined ? `there is no toolset "${toolset}"` : undefined;
-    throw new HttpFailure(404, 'unknown-path', problem ?? 'MCP is served at /mcp, /mcp/TOOLSET and /servers/NAME/mcp');
+    throw new HttpFailure(
+      404,
+      'unknown-path',
+      problem ?? 'MCP is served at /mcp, /mcp/TOOLSET and /servers/NAME/mcp; clients of 2024-11-05 begin at /sse, /sse/TOOLSET and /servers/NAME/sse',
+    );
   }
 
   async #post(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): Promise<void> {
@@ -177,6 +187,22 @@ export class McpServer {
     this.tools.streams.open(response, caller, session);
   }
 
+  #openStream(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
+    if (request.method !== 'GET')
+      throw new HttpFailure(405, 'method-not-allowed', 'this is a stream of events: GET it, and send messages to where its first event says', { allow: 'GET' });
+    if (!acceptedBy(request.headers.accept).stream) throw new HttpFailure(406, 'not-acceptable', 'this is a stream: accept text/event-stream');
+    this.tools.sse.open(response, caller, at);
+  }
+
+  async #postToStream(request: IncomingMessage, response: ServerResponse, caller: Caller, token: string): Promise<void> {
+    if (request.method !== 'POST') throw new HttpFailure(405, 'method-not-allowed', 'messages are sent here with POST', { allow: 'POST' });
+    const { limits } = this.tools;
+    acceptPost(request, limits);
+    acceptRevision(request);
+    const message = parseBody(await receiveBody(request, response, limits, this.#bodies), limits);
+    this.tools.sse.post(token, message, request, response, caller, addressOf(request));
+  }
+
   /** Another replica has something for clients whose standing streams may be here. */
   async #notices(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { limits, peers, streams } = this.tools;
@@ -188,7 +214,9 @@ export class McpServer {
 
   #delete(request: IncomingMessage, response: ServerResponse, caller: Caller, at: Endpoint): void {
     acceptSessionMethod(request);
-    this.tools.sessions.end(this.tools.legacy.session(request.headers[sessionHeader], caller, at));
+    const session = this.tools.legacy.session(request.headers[sessionHeader], caller, at);
+    this.tools.sessions.end(session);
+    this.tools.onSessionEnded(session.id);
     this.tools.peers.spread(request, undefined);
     response.writeHead(204).end();
   }
@@ -220,6 +248,7 @@ export class McpServer {
     }
     this.tools.streams.tick(now);
     this.tools.listeners.tick(now);
+    this.tools.sse.tick(now);
     this.tools.resumptions.tick(now);
   }
 }
@@ -259,6 +288,12 @@ function discardRest(request: IncomingMessage, close: () => void): void {
   request.once('end', finish);
   request.once('close', finish);
   request.resume();
+}
+
+/** A query says nothing here, and no token is ever read from one. */
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
 }
 
 function addressOf(request: IncomingMessage): string {
