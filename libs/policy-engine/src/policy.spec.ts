@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Rule } from '@customhouse/policy-contract/rules';
 import { Decision } from '@customhouse/policy-contract/decision';
 import { callOf, echoWasm, rule, versionOf, wasm } from '../test/parts.js';
 import { compilePolicy } from './policy.js';
@@ -134,6 +135,25 @@ describe('what lists show', () => {
     const policy = await compilePolicy(versionOf([...rules, rule({ id: 'env', effect: 'refuse', tools: ['*/get-env'] })]), wasm);
     expect(policy.visible(callOf().principal, { server: 'files', tool, labels })).toBe(shown);
     expect(policy.visible(callOf().principal, { server: 'files', tool, labels })).toBe(shown);
+  });
+
+  it.each([
+    ['of which something is allowed', 'file:///{path}', true],
+    ['of which only a part is refused', 'file:///pub/{path}', true],
+    ['of which everything is refused', 'file:///pub/private/{path}', false],
+    ['of which nothing is allowed', 'demo://{id}', false],
+  ])('includes a template %s: %s', async (_, template, shown) => {
+    const reading: Pick<Rule, 'methods'> = { methods: ['resources/read'] };
+    const policy = await compilePolicy(
+      versionOf([
+        rule({ id: 'public', effect: 'allow', tools: ['files/file:///pub/*'], ...reading }),
+        rule({ id: 'private', effect: 'refuse', tools: ['files/file:///pub/private/*'], ...reading }),
+      ]),
+      wasm,
+    );
+    const target = { server: 'files', tool: template, labels: [], template: true };
+    expect(policy.visible(callOf().principal, target, 'resources/read')).toBe(shown);
+    expect(policy.visible(callOf().principal, target, 'tools/call')).toBe(false);
   });
 
   it('depends on who asks', async () => {

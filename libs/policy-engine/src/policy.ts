@@ -24,6 +24,8 @@ export interface Target {
   readonly server: string;
   readonly tool: string;
   readonly labels: readonly string[];
+  /** `tool` is a template of URIs: what counts is whether something that it stands for could be allowed. */
+  readonly template?: boolean;
 }
 
 export interface PolicyOptions {
@@ -106,7 +108,9 @@ class CompiledPolicy implements Policy {
   visible(principal: PolicyInput['principal'], target: Target, method: GovernedMethod = 'tools/call'): boolean {
     try {
       if (!this.module.has('customhouse/visible')) return true;
-      const candidates = this.index.about(method, target.server, target.tool).candidates(principal, target.labels, true);
+      const { server, tool } = target;
+      const rules = target.template === true ? this.index.aboutTemplate(method, server, tool) : this.index.about(method, server, tool);
+      const candidates = rules.candidates(principal, target.labels, true);
       const question = { principal, labels: target.labels, candidates };
       const key = JSON.stringify(question);
       const known = this.#visible.get(key);

@@ -2,6 +2,7 @@ import type { Rule } from '@customhouse/policy-contract/rules';
 import { BoundedMap } from './bounded-map.js';
 import { CallerIndex, type Caller } from './caller-index.js';
 import { matches, takeApart, type PatternParts } from './pattern.js';
+import { isAboutTemplate } from './template-rules.js';
 
 /** What the rules say about one tool, or about another target of a method. */
 export interface ToolRules {
@@ -38,6 +39,17 @@ export class ToolIndex {
     const known = this.#known.get(key);
     if (known) return known;
     const found = toolRules(this.#resolve(method, server, tool), this.rules);
+    this.#known.set(key, found);
+    return found;
+  }
+
+  /** What the rules say about the URIs that a template stands for, as far as that concerns whether it is listed. */
+  aboutTemplate(method: string, server: string, template: string): ToolRules {
+    const key = `template ${method} ${server}/${template}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const numbers = [...this.rules.keys()].filter((number) => isAbout(this.rules[number]!, method) && isAboutTemplate(this.rules[number]!, server, template));
+    const found = toolRules(numbers, this.rules);
     this.#known.set(key, found);
     return found;
   }

@@ -10,6 +10,8 @@ export interface Entry {
   /** By the server's own name: what a policy looks at. */
   readonly target: string;
   readonly labels: readonly string[];
+  /** The target is a template, and stands for many. */
+  readonly template?: boolean;
   readonly place: string;
   readonly described: JsonObject;
   /** The name where servers share an endpoint. */
@@ -95,6 +97,7 @@ export const listMethods = {
         server,
         target: template,
         labels: unlabelled,
+        template: true,
         place,
         described: described as JsonObject,
         exposed,
