@@ -114,7 +114,7 @@ describe('a held call', () => {
       body: JSON.stringify({ jsonrpc: '2.0', id: 5, method: 'tools/call', params: { name: 'mischief__echo', arguments: fresh() } }),
     });
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
-    expect(await answer.text()).toMatch(/^id: [\w-]+\ndata: \n\n(?:: waiting\n\n)+event: message\nid: [\w-]+\ndata: .*Approval pending/);
+    expect(await answer.text()).toMatch(/^id: [\w-]+\nretry: 1000\ndata: \n\n(?:: waiting\n\n)+event: message\nid: [\w-]+\ndata: .*Approval pending/);
   });
 
   it('shows progress, and waits longer, for a client that asked for it', async () => {

@@ -247,7 +247,7 @@ describe('tools/call', () => {
       body: JSON.stringify({ jsonrpc: '2.0', id: 77, method: 'tools/call', params: { name: 'mischief__slow', arguments: { ms: 2_500 } } }),
     });
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
-    expect(await answer.text()).toMatch(/^id: [\w-]+\ndata: \n\n: waiting\n\n(?:: waiting\n\n)*event: message\nid: [\w-]+\ndata: \{"jsonrpc":"2.0","id":77,"result"/);
+    expect(await answer.text()).toMatch(/^id: [\w-]+\nretry: 1000\ndata: \n\n: waiting\n\n(?:: waiting\n\n)*event: message\nid: [\w-]+\ndata: \{"jsonrpc":"2.0","id":77,"result"/);
   });
 
   it('that takes long waits in silence for a client that takes no stream', async () => {

@@ -6,6 +6,8 @@ import { legacyDialect, type Dialect, type Reply } from './dialect.js';
 
 /** A client that does not read: what it has not taken of a stream may grow to this, then progress is left out. */
 const unreadBytes = 1_048_576;
+/** How long a client that lost its stream waits before it asks for the rest, said in the first event. */
+const retry_ms = 1_000;
 
 export interface Watcher {
   clientGone(): void;
@@ -180,7 +182,7 @@ export class Exchange {
     this.response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.response.flushHeaders();
     const id = this.#primes ? this.#eventId?.() : undefined;
-    if (id !== undefined) this.response.write(`id: ${id}\ndata: \n\n`);
+    if (id !== undefined) this.response.write(`id: ${id}\nretry: ${retry_ms}\ndata: \n\n`);
   }
 
   #writeEvent(text: string): void {
