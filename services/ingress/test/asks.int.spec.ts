@@ -6,7 +6,10 @@ import { StreamingClient, valueIn } from './support/streaming-client.js';
 import { credential } from './support/upstream.js';
 
 const everything: JsonObject = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
-const sampling: JsonObject = { method: 'sampling/createMessage', params: { messages: [{ role: 'user', content: { type: 'text', text: 'hi' } }], maxTokens: 5, unknown: { kept: true } } };
+const sampling: JsonObject = {
+  method: 'sampling/createMessage',
+  params: { messages: [{ role: 'user', content: { type: 'text', text: 'hi' } }], maxTokens: 5, unknown: { kept: true } },
+};
 const sampled: JsonObject = { role: 'assistant', model: 'm', content: { type: 'text', text: 'hello' }, future: [1] };
 
 let gateway: Gateway;
@@ -15,7 +18,10 @@ let client: StreamingClient;
 
 beforeAll(async () => {
   server = await AskingServer.start();
-  gateway = await Gateway.start({ rules: allowEveryMethod, environment: { CUSTOMHOUSE_INGRESS_ASK_TIMEOUT_MS: '3000', CUSTOMHOUSE_INGRESS_CALL_TIMEOUT_MS: '2000', CUSTOMHOUSE_INGRESS_ASKS_PER_CALL: '2' } });
+  gateway = await Gateway.start({
+    rules: allowEveryMethod,
+    environment: { CUSTOMHOUSE_INGRESS_ASK_TIMEOUT_MS: '3000', CUSTOMHOUSE_INGRESS_CALL_TIMEOUT_MS: '2000', CUSTOMHOUSE_INGRESS_ASKS_PER_CALL: '2' },
+  });
   await gateway.addServer('asker', server.transport);
 }, 60_000);
 afterAll(async () => {
@@ -53,7 +59,11 @@ describe('what a server asks of the client of a call', () => {
   });
 
   it.each([
-    ['elicitation/create', { message: 'Your name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } }, { action: 'accept', content: { name: 'Ada' } }],
+    [
+      'elicitation/create',
+      { message: 'Your name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } },
+      { action: 'accept', content: { name: 'Ada' } },
+    ],
     ['elicitation/create', { mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'e1' }, { action: 'decline' }],
     ['roots/list', {}, { roots: [{ uri: 'file:///work', name: 'work' }] }],
   ] as [string, JsonObject, JsonObject][])('may be %s %j', async (method, params, result) => {
@@ -72,7 +82,11 @@ describe('what a server asks of the client of a call', () => {
   });
 
   it('is refused without bothering the client when no rule allows it, and the refusal is recorded', async () => {
-    await gateway.activate([{ id: 'tools', effect: 'allow', reason: 'a test', tools: ['*/*'] }, { ...allowEveryMethod[0]!, id: 'others', methods: ['roots/list'] }, { id: 'sometimes', effect: 'allow', reason: 'x', methods: ['sampling/createMessage'], tools: ['asker/other'] }]);
+    await gateway.activate([
+      { id: 'tools', effect: 'allow', reason: 'a test', tools: ['*/*'] },
+      { ...allowEveryMethod[0]!, id: 'others', methods: ['roots/list'] },
+      { id: 'sometimes', effect: 'allow', reason: 'x', methods: ['sampling/createMessage'], tools: ['asker/other'] },
+    ]);
     const before = (await gateway.events()).length;
     const { id, stream } = await client.call('asker__ask', sampling);
     const { error } = valueIn(await stream.answer(id)) as { error: JsonObject };

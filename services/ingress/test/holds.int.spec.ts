@@ -6,8 +6,10 @@ import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { ApprovalState, HeldData } from '../src/holds/hold.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
+import { AskingServer } from './support/asking-server.js';
 import { LibraryServer } from './support/library-server.js';
 import { RawClient } from './support/mcp.js';
+import { StreamingClient, valueIn } from './support/streaming-client.js';
 import { MischievousServer } from './support/upstream.js';
 
 /** Rules that hold what the tests call. */
@@ -94,6 +96,27 @@ const textOf = (answer: JsonObject): string => JSON.stringify((answer['result'] 
 const sentWith = (args: JsonObject): number => upstream.callsOf('echo').filter((call) => JSON.stringify(call.params['arguments']) === JSON.stringify(args)).length;
 
 describe('a held call', () => {
+  it('that runs while its client waits asks that client, on the stream that it waits on', async () => {
+    const asker = await AskingServer.start();
+    try {
+      await gateway.addServer('asker', asker.transport);
+      await gateway.activate([
+        { id: 'ask-somebody', effect: 'hold', reason: 'A person decides.', tools: ['asker/*'] },
+        { id: 'roots', effect: 'allow', reason: 'a test', methods: ['roots/list'], tools: ['*/*'] },
+      ]);
+      const waiting = new StreamingClient([gateway.url], { authorization: `Bearer ${key}` }, { roots: {} });
+      await waiting.initialize();
+      const { id, stream } = await waiting.call('asker__ask', { method: 'roots/list', params: {} });
+      await approve(await held());
+      const asked = await stream.method('roots/list');
+      await waiting.post({ id: asked['id']!, result: { roots: [{ uri: 'file:///a' }] } });
+      expect(valueIn(await stream.answer(id))).toEqual({ result: { roots: [{ uri: 'file:///a' }] } });
+      expect(asker.initialized.at(-1)).toMatchObject({ capabilities: { roots: {} } });
+    } finally {
+      await asker.close();
+    }
+  }, 20_000);
+
   it('is recorded with what may run, bound by a digest, and answered "pending" when nobody decides in time', async () => {
     const args = fresh();
     const started = performance.now();

@@ -141,6 +141,7 @@ export class HeldRunner implements Finisher {
     }
     if (!(await this.#isFirst(call, hold, state, dispatched))) return 'elsewhere';
     call.intent = dispatched;
+    call.client = [...hold.waiters].find(({ client }) => client !== undefined)?.client;
     const key = await recorder.keyOf(call);
     const [outcome, recorded] = await run(call, key, this.parts);
     const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);

@@ -116,7 +116,9 @@ export class HoldDesk {
         active.wake();
         resolve();
       };
-      const waiter: Waiter = { exchange, requestId: asked.requestId, progressToken: asked.progressToken, until, steps: 0, done: leave };
+      // Whoever takes the answer another way is not on this exchange any more when it is asked something.
+      const client = call.onReply === undefined ? call.client : undefined;
+      const waiter: Waiter = { exchange, requestId: asked.requestId, client, progressToken: asked.progressToken, until, steps: 0, done: leave };
       const cancellable = {
         cancel: () => {
           exchange.forget();

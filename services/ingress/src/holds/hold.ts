@@ -5,6 +5,7 @@ import type { Position } from '@customhouse/event-log/port';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Reply } from '../mcp/dialect.js';
+import type { ClientSide } from '../mcp/client-side.js';
 import type { Exchange } from '../mcp/exchange.js';
 
 export type HeldData = EventData<typeof callHeld>;
@@ -19,6 +20,8 @@ export interface Ending {
 export interface Waiter {
   readonly exchange: Exchange;
   readonly requestId: RequestId;
+  /** Can be told and asked things when the call runs while it waits. */
+  readonly client: ClientSide | undefined;
   readonly progressToken: RequestId | undefined;
   /** `performance.now()` when it is told to come back later. */
   readonly until: number;

@@ -1,9 +1,10 @@
-import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { RecentMap } from '@customhouse/identity/recent-map';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import { endpointKey, type Endpoint } from '../state/endpoint.js';
 import type { Caller } from './caller.js';
+import { SealedTokens } from './sealed-tokens.js';
 
 /** What an MCP session is: agreed once by `initialize`, the same in every replica. It counts at its own endpoint only. */
 export interface Session extends Endpoint {
@@ -35,30 +36,30 @@ interface Opened {
   readonly who: string;
 }
 
-const format = 1;
-const nonceBytes = 12;
-const tagBytes = 16;
 /** Opened sessions that are remembered: decrypting costs more than a lookup. */
 const remembered = 10_000;
 const endedRemembered = 10_000;
 
 /**
  * Sessions without a memory: the id is the session, encrypted and authenticated, so any replica serves it and a restart forgets
- * none. Only an end (DELETE) is remembered, by the replica that was told, until the session's time is over anyway.
+ * none. Only an end (DELETE) is remembered, by the replicas that were told, until the session's time is over anyway.
  */
 export class Sessions {
   readonly #opened = new RecentMap<string, Opened>(remembered);
   readonly #ended = new RecentMap<string, true>(endedRemembered);
+  readonly #ids: SealedTokens<Sealed>;
 
   /** `key`: 32 bytes, the same in every replica of an installation. */
   constructor(
-    private readonly key: Uint8Array,
+    key: Uint8Array,
     private readonly ttl_ms: number,
-  ) {}
+  ) {
+    this.#ids = new SealedTokens(key, 'sessions');
+  }
 
   /** The id for a new session of this caller. */
   seal(session: Session, caller: Caller): string {
-    const sealed: Sealed = {
+    return this.#ids.seal({
       s: session.id,
       v: session.protocol,
       n: session.client && [session.client.name, session.client.version],
@@ -67,11 +68,7 @@ export class Sessions {
       ...(session.toolset !== null && { o: session.toolset }),
       t: session.opened,
       p: digestOf(caller.who),
-    };
-    const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv('aes-256-gcm', this.key, nonce).setAAD(Buffer.from([format]));
-    const text = Buffer.concat([cipher.update(JSON.stringify(sealed), 'utf8'), cipher.final()]);
-    return Buffer.concat([Buffer.from([format]), nonce, text, cipher.getAuthTag()]).toString('base64url');
+    });
   }
 
   /** The session behind an id, for the caller that opened it at this endpoint. Undefined for every other id: unknown, forged, ended, too old, somebody else's. */
@@ -94,21 +91,11 @@ export class Sessions {
   }
 
   #decrypt(id: string): Opened | undefined {
-    const bytes = Buffer.from(id, 'base64url');
-    if (bytes.length < 1 + nonceBytes + tagBytes || bytes[0] !== format) return undefined;
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(1, 1 + nonceBytes), { authTagLength: tagBytes }).setAAD(bytes.subarray(0, 1));
-      decipher.setAuthTag(bytes.subarray(bytes.length - tagBytes));
-      const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes, bytes.length - tagBytes)), decipher.final()]).toString('utf8');
-      const sealed = JSON.parse(text) as Sealed;
-      // A version that was withdrawn since.
-      if (revisionOf(sealed.v) === undefined) return undefined;
-      const client = sealed.n && { name: sealed.n[0], version: sealed.n[1] };
-      return { session: { id: sealed.s, protocol: sealed.v, client, capabilities: sealed.k, server: sealed.e, toolset: sealed.o ?? null, opened: sealed.t }, who: sealed.p };
-    } catch {
-      // Not ours, or altered: the same to the caller as unknown.
-      return undefined;
-    }
+    const sealed = this.#ids.open(id);
+    // A version that was withdrawn since.
+    if (sealed === undefined || revisionOf(sealed.v) === undefined) return undefined;
+    const client = sealed.n && { name: sealed.n[0], version: sealed.n[1] };
+    return { session: { id: sealed.s, protocol: sealed.v, client, capabilities: sealed.k, server: sealed.e, toolset: sealed.o ?? null, opened: sealed.t }, who: sealed.p };
   }
 }
 

@@ -59,8 +59,9 @@ export class AskingServer {
 
   async close(): Promise<void> {
     this.release();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {

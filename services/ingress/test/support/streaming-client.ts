@@ -87,7 +87,11 @@ export class StreamingClient {
   ) {}
 
   async initialize(protocolVersion = '2025-11-25'): Promise<void> {
-    const stream = await this.post({ id: (this.#id += 1), method: 'initialize', params: { protocolVersion, capabilities: this.capabilities, clientInfo: { name: 'streaming', version: '1' } } });
+    const stream = await this.post({
+      id: (this.#id += 1),
+      method: 'initialize',
+      params: { protocolVersion, capabilities: this.capabilities, clientInfo: { name: 'streaming', version: '1' } },
+    });
     await eventually(() => stream.ended);
     this.session = stream.response.headers.get('mcp-session-id')!;
     await this.post({ method: 'notifications/initialized' });
@@ -117,7 +121,10 @@ export class StreamingClient {
     const abort = new AbortController();
     const url = this.urls[(this.#turn += 1) % this.urls.length]!;
     const session: Record<string, string> = this.session === '' ? {} : { 'mcp-session-id': this.session };
-    return new EventStream(await fetch(url, { method, headers: { ...headers, ...this.headers, ...session }, signal: abort.signal, ...(body === undefined ? {} : { body }) }), abort);
+    return new EventStream(
+      await fetch(url, { method, headers: { ...headers, ...this.headers, ...session }, signal: abort.signal, ...(body === undefined ? {} : { body }) }),
+      abort,
+    );
   }
 }
 
