@@ -1,5 +1,6 @@
 import type { Server } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { EraMemory } from '@customhouse/upstream/era-memory';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { HttpClient } from '@customhouse/upstream/http-client';
@@ -37,6 +38,11 @@ export class Upstreams {
   /** Tells the servers that this principal uses something of its clients, for example that their roots changed. */
   notify(who: string, method: string, params: JsonObject | undefined): void {
     for (const lane of this.#lanes.values()) lane.notify(who, method, params);
+  }
+
+  /** The session of a client ended: nothing is for it any more. */
+  forget(session: string): void {
+    for (const lane of this.#lanes.values()) lane.forget(session);
   }
 
   lanes(): Iterable<ServerLane> {
@@ -91,6 +97,8 @@ export class Upstreams {
     return openUpstream(server.transport, {
       clientInfo,
       capabilities,
+      // The gateway follows tasks of servers itself, whether its client knows them or not.
+      extensions: { [tasksExtension]: {} },
       http: this.#http,
       eras: this.#eras,
       ...stdioOptions(this.settings),
