@@ -19,6 +19,12 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  {
+    id: 'governed-methods',
+    source: 'ARCHITECTURE.md',
+    behaviour: 'Prompts, resources and completions are decided by the rules for their method, recorded, and found in the audit by it.',
+  },
+  { id: 'held-prompt', source: 'docs/explanation/approvals.md', behaviour: 'A prompt that a rule holds is got once another person approved it.' },
   { id: 'federated-tools', source: 'ARCHITECTURE.md', behaviour: 'Tools of several servers are listed and called as server__tool.' },
   {
     id: 'federated-resources',

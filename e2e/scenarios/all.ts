@@ -10,6 +10,7 @@ import { commandLine } from './command-line.js';
 import { crashes } from './crash.js';
 import { federation } from './federation.js';
 import { identity } from './identity.js';
+import { methods } from './methods.js';
 import { World } from './world.js';
 
 /** Every scenario, on one gateway. Those that break things come last. */
@@ -38,6 +39,7 @@ export function allScenarios(mode: string, create: () => Promise<Gateway>, start
     approvals(current);
     identity(current);
     federation(current);
+    methods(current);
     audit(current);
     clients(current);
     badInput(current);
