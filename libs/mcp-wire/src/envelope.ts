@@ -11,6 +11,9 @@ export const envelope = {
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
 } as const;
 
+/** The extension by which a server may answer a call later, and its client asks how it is going. */
+export const tasksExtension = 'io.modelcontextprotocol/tasks';
+
 export const modernRevision = '2026-07-28';
 
 const namedBy: Readonly<Record<string, string>> = {

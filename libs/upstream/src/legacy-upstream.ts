@@ -12,6 +12,8 @@ export interface Handshake {
   readonly clientInfo: { readonly name: string; readonly version: string };
   /** What requests of the server the client answers: `{}` for none. */
   readonly capabilities: JsonObject;
+  /** Extensions that the client knows: said to modern servers only. */
+  readonly extensions?: JsonObject | undefined;
   readonly timeout_ms: number;
   readonly max_bytes: number;
   readonly signal?: AbortSignal;

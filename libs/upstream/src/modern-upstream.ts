@@ -118,7 +118,8 @@ class ModernUpstream implements Upstream {
     if (this.#logLevel !== undefined) meta[envelope.logLevel] ??= this.#logLevel;
     meta[envelope.protocolVersion] = modernRevision;
     meta[envelope.clientInfo] = { ...this.handshake.clientInfo };
-    meta[envelope.clientCapabilities] = options.capabilities ?? this.handshake.capabilities;
+    const { capabilities, extensions } = this.handshake;
+    meta[envelope.clientCapabilities] = { ...(options.capabilities ?? capabilities), ...(extensions !== undefined && { extensions }) };
     const params = { ...request.params, _meta: meta };
     const text = JSON.stringify({ jsonrpc: '2.0', id, method: request.method, params });
     return this.channel.exchange(id, text, { ...options, eraHeaders: headersOf(request, options.definition) });

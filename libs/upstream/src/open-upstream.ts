@@ -18,6 +18,8 @@ export interface UpstreamOptions {
   readonly clientInfo: { readonly name: string; readonly version: string };
   /** Which requests of the server the caller answers (`elicitation`, `sampling`, `roots`). Default none. */
   readonly capabilities?: JsonObject;
+  /** Which extensions of the modern era the caller knows, by their names. Default none. */
+  readonly extensions?: JsonObject;
   /** Connections to HTTP servers, shared by the whole process. */
   readonly http: HttpClient;
   /** Sent with every request of this connection (HTTP). */
@@ -53,6 +55,7 @@ export async function openUpstream(transport: Transport, options: UpstreamOption
     kind: transport.kind,
     clientInfo: options.clientInfo,
     capabilities: options.capabilities ?? {},
+    extensions: options.extensions,
     max_bytes: options.max_message_bytes ?? 16 * 2 ** 20,
     signal: options.signal,
     logger: options.logger ?? silentLogger,

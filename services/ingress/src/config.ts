@@ -107,6 +107,12 @@ export const ingressSettings = {
     default: '16',
     description: 'Requests of a server to the client of one call that may wait for their answer at once; more are refused.',
   }),
+  taskTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_TASK_TIMEOUT_MS',
+    schema: some,
+    default: '3600000',
+    description: 'Time for a server to end a task that it made of a call. Clients that know tasks may ask for the outcome for as long again.',
+  }),
   roundsPerCall: setting({
     env: 'CUSTOMHOUSE_INGRESS_ROUNDS_PER_CALL',
     schema: positive,

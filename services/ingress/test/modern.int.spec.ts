@@ -37,7 +37,7 @@ describe('server/discover', () => {
     expect(message['result']).toEqual({
       resultType: 'complete',
       supportedVersions: ['2026-07-28'],
-      capabilities: { tools: { listChanged: true } },
+      capabilities: { tools: { listChanged: true }, extensions: { 'io.modelcontextprotocol/tasks': {} } },
       ttlMs: 7_000,
       cacheScope: 'private',
       _meta: { [envelope.serverInfo]: { name: 'customhouse', title: 'Customhouse', version: '0.1.0' } },

@@ -9,6 +9,9 @@ export interface ClientSide {
   /** What the client declared that it can be asked: of `sampling`, `elicitation` and `roots` those that there are, members included. */
   readonly capabilities: JsonObject;
 
+  /** The call will take long, and its server has said so. A client that knows tasks is answered with one, and looks after it. */
+  becomeTask?(): void;
+
   /**
    * Tells the client something that belongs to its call: progress (with the client's own token), logging. Left out when the client takes no
    * stream, does not keep up, or is gone.

@@ -66,7 +66,7 @@ export class Rounds {
   }
 
   /** Where the clients of this request wait between its rounds. */
-  of(request: RoundRequest): Waiting {
+  of(request: RoundRequest): Pick<Waiting, 'park' | 'forget'> {
     const digest = digestOf(request);
     return { park: (client) => this.#park(client, digest), forget: (client) => this.#forget(client) };
   }

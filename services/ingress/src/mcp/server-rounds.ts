@@ -1,16 +1,16 @@
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { errorCodes } from '@customhouse/mcp-wire/errors';
 import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import type { Call } from './call.js';
-import { isAskMethod, lacking } from './client-capabilities.js';
+import { lacking } from './client-capabilities.js';
 import type { Dispatched } from './dispatch.js';
 import type { Parts } from './parts.js';
-import { askClient } from './upstream-asks.js';
+import { answersTo, problem, questionsIn, type Question } from './server-questions.js';
+import { followTask, isTask } from './server-tasks.js';
 
 /** What a modern server wants to know before it goes on. */
 interface InputRequired {
-  readonly questions: readonly [name: string, question: JsonObject][];
+  readonly questions: readonly Question[];
   readonly state: string | undefined;
   /** Pages that the user has to visit (the error -32042 of 2025-11-25): the answers are not sent, only the call again. */
   readonly pages?: true;
@@ -28,12 +28,13 @@ const pagesRequired = -32042;
 export async function throughRounds(call: Call, parts: Parts, send: () => Promise<Dispatched>): Promise<Dispatched> {
   for (let round = 0; ; round += 1) {
     const answer = await send();
+    if (isTask(answer)) return followTask(call, parts, answer.result);
     const required = 'result' in answer ? requiredIn(answer.result) : 'error' in answer ? pagesIn(answer.error, call) : undefined;
     if (required === undefined) return answer;
     if (round >= parts.settings.roundsPerCall) return problem(`the server "${call.server}" asked for input ${round + 1} times; CUSTOMHOUSE_INGRESS_ROUNDS_PER_CALL is the limit`);
     if (required.questions.length > parts.settings.asksPerCall)
       return problem(`the server "${call.server}" asked for ${required.questions.length} things at once, which is too many`);
-    const answers = await answersTo(required, call, parts);
+    const answers = await answersTo(required.questions, call, parts);
     if ('error' in answers) return answers;
     // Whoever does not want to visit the pages gets the server's error.
     if (required.pages && !Object.values(answers.answers).every((said) => isJsonObject(said) && said['action'] === 'accept')) return answer;
@@ -48,7 +49,7 @@ export async function throughRounds(call: Call, parts: Parts, send: () => Promis
 function requiredIn({ resultType, inputRequests, requestState }: JsonObject): InputRequired | undefined {
   if (resultType !== 'input_required') return undefined;
   return {
-    questions: isJsonObject(inputRequests) ? Object.entries(inputRequests).filter((entry): entry is [string, JsonObject] => isJsonObject(entry[1])) : [],
+    questions: questionsIn(inputRequests),
     state: typeof requestState === 'string' ? requestState : undefined,
   };
 }
@@ -59,31 +60,5 @@ function pagesIn({ code, data }: JsonRpcError, call: Call): InputRequired | unde
   const pages = isJsonObject(data) && Array.isArray(data['elicitations']) ? data['elicitations'].filter(isJsonObject) : [];
   const missing = pages.find((params) => lacking(call.client?.capabilities ?? {}, 'elicitation/create', params) !== undefined);
   if (pages.length === 0 || missing !== undefined) return undefined;
-  return { questions: pages.map((params, index) => [`page-${index + 1}`, { method: 'elicitation/create', params }]), state: undefined, pages: true };
-}
-
-async function answersTo({ questions }: InputRequired, call: Call, parts: Parts): Promise<{ readonly answers: JsonObject } | { readonly error: JsonRpcError }> {
-  // Nobody waits for the other answers once one of them is that there is none.
-  const stop = new AbortController();
-  const answers: JsonObject = {};
-  let failed: JsonRpcError | undefined;
-  await Promise.all(
-    questions.map(async ([name, { method, params }]) => {
-      const asked = isJsonObject(params) ? params : {};
-      const answer = isAskMethod(method)
-        ? await askClient(call, { method, params: asked, signal: stop.signal, key: name }, parts)
-        : problem(`"${String(method).slice(0, 100)}" is not something that can be asked of a client`);
-      if ('result' in answer) answers[name] = answer.result;
-      else if (method === 'elicitation/create') answers[name] = { action: 'cancel' };
-      else {
-        failed ??= answer.error;
-        stop.abort();
-      }
-    }),
-  );
-  return failed === undefined ? { answers } : { error: failed };
-}
-
-function problem(message: string): { readonly error: JsonRpcError } {
-  return { error: { code: errorCodes['internal-error'], message } };
+  return { questions: pages.map((params, index): Question => [`page-${index + 1}`, { method: 'elicitation/create', params }]), state: undefined, pages: true };
 }

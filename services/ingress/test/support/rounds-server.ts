@@ -4,11 +4,15 @@ import type { Transport } from '@customhouse/events/registry/events';
 import { envelope } from '@customhouse/mcp-wire/envelope';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 
+const now = '2026-11-22T17:00:00.000Z';
+
 /**
  * An MCP server of the revision 2026-07-28 whose tool `ask` wants what its argument `questions` says (rounds, each with questions by name), and
- * answers with all it was told. `again` asks only to be called again. `without-end` never has enough. `header` has an argument that travels in a header.
+ * answers with all it was told. `task` makes a task of the call, which ends as its argument `end` says, after the questions in `ask`. `again` asks only to be called again. `without-end` never has enough. `header` has an argument that travels in a header.
  */
 export class RoundsServer {
+  /** By their ids. `end`: anything but `completed` and `failed` never ends. */
+  readonly tasks = new Map<string, { readonly ask: JsonObject; end: string; told: JsonObject; status: string }>();
   readonly calls: { readonly params: JsonObject; readonly headers: IncomingMessage['headers'] }[] = [];
   #server!: Server;
 
@@ -50,6 +54,10 @@ export class RoundsServer {
         });
       case 'tools/list':
         return reply({ tools, ttlMs: 0, cacheScope: 'public' });
+      case 'tasks/get':
+      case 'tasks/update':
+      case 'tasks/cancel':
+        return reply(this.#task(String(method), params as JsonObject));
       case 'tools/call': {
         this.calls.push({ params: params as JsonObject, headers });
         const answer = this.#call(params as JsonObject, headers);
@@ -58,6 +66,20 @@ export class RoundsServer {
       default:
         return send(404, { error: { code: -32601, message: 'no' } });
     }
+  }
+
+  #task(method: string, { taskId, inputResponses }: JsonObject): JsonObject {
+    const task = this.tasks.get(String(taskId))!;
+    if (method === 'tasks/cancel') task.status = 'cancelled';
+    if (method === 'tasks/update') task.told = { ...task.told, ...(inputResponses as JsonObject) };
+    if (method !== 'tasks/get') return {};
+    const seen = { taskId: taskId!, createdAt: now, lastUpdatedAt: now, ttlMs: null, pollIntervalMs: 10 };
+    if (task.status === 'cancelled') return { ...seen, status: 'cancelled' };
+    const open = Object.entries(task.ask).filter(([name]) => !(name in task.told));
+    if (open.length > 0) return { ...seen, status: 'input_required', inputRequests: Object.fromEntries(open) };
+    if (task.end === 'failed') return { ...seen, status: 'failed', error: { code: -32603, message: 'it broke' } };
+    if (task.end === 'completed') return { ...seen, status: 'completed', result: { ...text(task.told), future: 1 } };
+    return { ...seen, status: 'working' };
   }
 
   #call({ name, arguments: args, inputResponses, requestState }: JsonObject, headers: IncomingMessage['headers']): JsonObject {
@@ -73,6 +95,12 @@ export class RoundsServer {
         return known.round === 2 ? text({ rounds: known.round }) : { resultType: 'input_required', requestState: state };
       case 'without-end':
         return { resultType: 'input_required', requestState: state };
+      case 'task': {
+        const { ask = {}, end = 'completed' } = args as { ask?: JsonObject; end?: string };
+        const taskId = `their-task-${this.tasks.size}`;
+        this.tasks.set(taskId, { ask, end, told: {}, status: 'working' });
+        return { resultType: 'task', taskId, status: 'working', createdAt: now, lastUpdatedAt: now, ttlMs: null, pollIntervalMs: 10 };
+      }
       case 'lacking':
         return { code: -32021, message: 'needs sampling', data: { requiredCapabilities: { sampling: {} } } };
       default:
@@ -82,7 +110,7 @@ export class RoundsServer {
 }
 
 const tools = [
-  ...['ask', 'again', 'without-end', 'lacking'].map((name) => ({ name, inputSchema: { type: 'object' } })),
+  ...['ask', 'task', 'again', 'without-end', 'lacking'].map((name) => ({ name, inputSchema: { type: 'object' } })),
   { name: 'header', inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } },
 ];
 

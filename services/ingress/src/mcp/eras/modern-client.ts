@@ -1,4 +1,6 @@
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import { timestamp } from '@customhouse/kernel/time';
+import { tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import type { Envelope } from '@customhouse/mcp-wire/modern-request';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
@@ -22,6 +24,19 @@ export interface Waiting {
   park(client: ModernClient): string;
   /** Nobody may come back any more. */
   forget(client: ModernClient): void;
+  /** Keeps a call that is a task now. */
+  begin(client: ModernClient): TaskRecord;
+}
+
+/** What a task is known by. */
+export interface TaskRecord {
+  readonly taskId: string;
+  /** Unix milliseconds. */
+  readonly created: number;
+  readonly ttlMs: number;
+  readonly pollIntervalMs: number;
+  /** The task has ended: it is kept for a while longer. */
+  ended(): void;
 }
 
 /**
@@ -29,6 +44,8 @@ export interface Waiting {
  * it comes back with the answers in another request, while the call goes on.
  */
 export class ModernClient implements ClientSide {
+  /** Once the call is a task: the client asks how it is going, and its requests do not wait. */
+  #task: TaskRecord | undefined;
   readonly #questions = new Map<string, Question>();
   #exchange: Exchange;
   #requestId: RequestId;
@@ -39,6 +56,8 @@ export class ModernClient implements ClientSide {
   /** What the call ended with while the client was away. */
   #missed: { readonly reply: Reply | undefined } | undefined;
   #count = 0;
+  /** Unix milliseconds of when what can be seen of the task last changed. */
+  #updated = 0;
 
   /**
    * `answers`: what the client said of its own accord, by the names that the server gives its questions. `cancel` is called when it ends the stream of
@@ -83,6 +102,7 @@ export class ModernClient implements ClientSide {
         reject(new UpstreamFailed(late ? 'timeout' : 'cancelled', 'maybe', late ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
       };
       signal.addEventListener('abort', onAbort);
+      this.#updated = Date.now();
       this.#questions.set(name, {
         method,
         params,
@@ -95,6 +115,35 @@ export class ModernClient implements ClientSide {
     });
   }
 
+  becomeTask(): void {
+    if (this.#task !== undefined || this.#away || !takesTasks(this.capabilities)) return;
+    this.#task = this.waiting.begin(this);
+    this.#away = true;
+    this.#exchange.reply(this.#requestId, { result: { resultType: 'task', ...this.#seen('working') } });
+  }
+
+  /** How the task is going: the result of `tasks/get`. */
+  seen(): JsonObject {
+    if (this.#missed === undefined) {
+      const inputRequests = this.#inputRequests();
+      return Object.keys(inputRequests).length === 0 ? this.#seen('working') : { ...this.#seen('input_required'), inputRequests };
+    }
+    const { reply } = this.#missed;
+    if (reply === undefined) return this.#seen('cancelled');
+    return 'result' in reply ? { ...this.#seen('completed'), result: { resultType: 'complete', ...reply.result } } : { ...this.#seen('failed'), error: reply.error };
+  }
+
+  /** Takes answers to questions of the task; those that nobody asked are not looked at. */
+  tell(answers: JsonObject): void {
+    this.#answers = answers;
+    this.#settle();
+  }
+
+  /** Gives the task up. */
+  abandon(): void {
+    if (this.#missed === undefined) this.cancel();
+  }
+
   /** The client is back, with a request that is now the one that is answered. Questions that it did not answer are asked again. */
   comeBack(exchange: Exchange, requestId: RequestId, answers: JsonObject): void {
     this.#exchange = exchange;
@@ -103,18 +152,18 @@ export class ModernClient implements ClientSide {
     this.#away = false;
     exchange.watch({ clientGone: this.cancel });
     if (this.#missed !== undefined) return exchange.reply(requestId, this.#missed.reply);
-    for (const [name, question] of [...this.#questions]) {
-      const said = Object.hasOwn(answers, name) ? answers[name] : undefined;
-      if (isJsonObject(said)) question.resolve({ result: said });
-    }
+    this.#settle();
     if (this.#questions.size > 0) this.#askSoon();
   }
 
   /** The call has ended. A client that is away is told when it comes back. */
   finish(reply: Reply | undefined): void {
     clearImmediate(this.#flushing);
-    if (this.#away) this.#missed = { reply };
-    else {
+    if (this.#away) {
+      this.#missed = { reply };
+      this.#updated = Date.now();
+      this.#task?.ended();
+    } else {
       this.waiting.forget(this);
       this.#exchange.reply(this.#requestId, reply);
     }
@@ -132,9 +181,23 @@ export class ModernClient implements ClientSide {
   #leave(): void {
     if (this.#questions.size === 0 || this.#exchange.gone) return;
     this.#away = true;
-    const inputRequests: JsonObject = {};
-    for (const [name, { method, params }] of this.#questions) inputRequests[name] = { method, params };
-    this.#exchange.reply(this.#requestId, { result: { resultType: 'input_required', inputRequests, requestState: this.waiting.park(this) } });
+    this.#exchange.reply(this.#requestId, { result: { resultType: 'input_required', inputRequests: this.#inputRequests(), requestState: this.waiting.park(this) } });
+  }
+
+  #inputRequests(): JsonObject {
+    return Object.fromEntries([...this.#questions].map(([name, { method, params }]) => [name, { method, params }]));
+  }
+
+  #settle(): void {
+    for (const [name, question] of [...this.#questions]) {
+      const said = Object.hasOwn(this.#answers, name) ? this.#answers[name] : undefined;
+      if (isJsonObject(said)) question.resolve({ result: said });
+    }
+  }
+
+  #seen(status: string): JsonObject {
+    const { taskId, created, ttlMs, pollIntervalMs } = this.#task!;
+    return { taskId, status, createdAt: timestamp(created), lastUpdatedAt: timestamp(Math.max(created, this.#updated)), ttlMs, pollIntervalMs };
   }
 
   /** The server's own name where it has given one. */
@@ -149,4 +212,9 @@ export class ModernClient implements ClientSide {
     const wanted = logLevels.indexOf(this.envelope.logLevel ?? '');
     return wanted >= 0 && logLevels.indexOf(String(params?.['level'])) >= wanted;
   }
+}
+
+/** Whether a client knows tasks. */
+export function takesTasks({ extensions }: JsonObject): boolean {
+  return isJsonObject(extensions) && isJsonObject(extensions[tasksExtension]);
 }

@@ -1,5 +1,5 @@
 import type { Json } from '@customhouse/kernel/canonical';
-import { nameInBody } from '@customhouse/mcp-wire/envelope';
+import { nameInBody, tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { protocolHeader } from '@customhouse/mcp-wire/headers';
 import { classify, isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { errorText, resultText } from '@customhouse/mcp-wire/messages';
@@ -19,21 +19,23 @@ import type { Lists } from '../lists/lists.js';
 import type { ToolSearch } from '../lists/tool-search.js';
 import { offerAt } from '../offer.js';
 import type { Parts } from '../parts.js';
-import type { Peers } from '../peers.js';
+import { Peers } from '../peers.js';
 import { failureReply } from '../reply.js';
 import type { RoundRequest, Rounds } from '../rounds.js';
 import type { Session } from '../sessions.js';
 import type { StandingStreams } from '../standing-streams.js';
 import type { Posted } from './legacy.js';
 import { within, wishesIn, type Listeners } from './listeners.js';
-import { ModernClient } from './modern-client.js';
+import { ModernClient, takesTasks } from './modern-client.js';
 import { ModernDialect } from './modern-dialect.js';
 import { introductionAt } from './introduction.js';
+import type { Tasks } from './tasks.js';
 
 export interface ModernTools {
   readonly parts: Parts;
   readonly conversations: Conversations;
   readonly rounds: Rounds;
+  readonly tasks: Tasks;
   readonly peers: Peers;
   readonly lists: Lists;
   readonly streams: StandingStreams;
@@ -62,6 +64,7 @@ const toBase64 = (text: string): string => Buffer.from(text, 'utf8').toString('b
 
 /** Methods that clients of this revision have; the others of the legacy era are gone. */
 const governed: ReadonlySet<string> = new Set<ClientMethod>(['tools/call', 'prompts/get', 'resources/read', 'completion/complete']);
+const taskMethods: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel']);
 /** Methods whose results may ask for input. */
 const inRounds: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 const capabilityOf: Readonly<Record<string, string>> = { 'prompts/get': 'prompts', 'resources/read': 'resources', 'completion/complete': 'completions' };
@@ -114,6 +117,7 @@ export class ModernEra {
     if (capability !== undefined && !isJsonObject(offer[capability])) throw new Failure('method-not-found', `nothing at this endpoint has ${capability}`);
     if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy(), 'modern')));
     if (governed.has(method)) return this.#govern(request, method as ClientMethod);
+    if (taskMethods.has(method)) return void this.#task(request).catch((error: unknown) => this.#fail(id, error, posted));
     if (method === 'subscriptions/listen') return void this.#listen(request, offer).catch((error: unknown) => this.#fail(id, error, posted));
     throw new Failure('method-not-found', `the method "${method.slice(0, 100)}" is not served here`);
   }
@@ -123,7 +127,7 @@ export class ModernEra {
     const { instructions } = introductionAt(posted.at, parts.catalog, version);
     return {
       supportedVersions: [...modernRevisions],
-      capabilities: offerAt(posted.at, parts.catalog),
+      capabilities: { ...offerAt(posted.at, parts.catalog), extensions: { [tasksExtension]: {} } },
       ...(instructions !== undefined && { instructions }),
       ttlMs: listTtl_ms,
       cacheScope: 'private',
@@ -145,7 +149,9 @@ export class ModernEra {
     const wrong = this.#paramObjection(request, question.arguments);
     if (wrong !== undefined) return this.#object(id, wrong, posted);
     const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
-    const client = new ModernClient(exchange, id, envelope, this.tools.rounds.of(round), () => call.cancel(), answers);
+    const { rounds, tasks } = this.tools;
+    const waiting = { ...rounds.of(round), begin: (of: ModernClient) => tasks.begin(call, of) };
+    const client = new ModernClient(exchange, id, envelope, waiting, () => call.cancel(), answers);
     call.client = client;
     call.onReply = (reply) => client.finish(reply);
     void govern(call, this.tools.parts);
@@ -165,6 +171,21 @@ export class ModernEra {
     const comeback = this.tools.rounds.comeback(requestState, round);
     if (comeback.at === 'peer') return this.tools.peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), comeback.url);
     comeback.client.comeBack(posted.exchange, id, answers);
+  }
+
+  /** Says how a task is going, takes answers for it, or gives it up. */
+  async #task({ id, method, params, message, envelope, posted }: Request): Promise<void> {
+    const { exchange, caller } = posted;
+    if (!takesTasks(envelope.capabilities))
+      throw new Failure('missing-client-capability', 'tasks are for clients that declare them', { requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
+    const task = this.tools.tasks.find(params['taskId'], caller, Peers.isForwarded(exchange.request));
+    if (task.at === 'peer') return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(message), task.url);
+    if (method === 'tasks/get') return exchange.reply(id, { result: task.at === 'here' ? task.client.seen() : await task.seen() });
+    if (task.at === 'here') {
+      if (method === 'tasks/update') task.client.tell(answersIn(params['inputResponses']));
+      else task.client.abandon();
+    }
+    exchange.reply(id, { result: {} });
   }
 
   /** Opens a stream of what changes. Resources are subscribed to first, each by a request that is governed and recorded. */
