@@ -153,6 +153,10 @@ export async function startServices({ upstream, database, log, relaxed, profile,
     CUSTOMHOUSE_SEALING_KEY_FILE: sealing,
     CUSTOMHOUSE_BOOTSTRAP_KEY: operator,
     CUSTOMHOUSE_LOG_LEVEL: 'warn',
+    // As in infra/docker/Dockerfile.
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_TRIM_THRESHOLD_: '262144',
+    NODE_OPTIONS: '--max-semi-space-size=16',
   };
   const ports = { registry: await freePort(), policy: await freePort(), ingress: await freePort(), mcp: await freePort() };
   const processes = [];
