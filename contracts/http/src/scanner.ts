@@ -9,7 +9,10 @@ export const ScannerFinding = Finding.extend({
   finding: Ulid,
   /** What was looked at. */
   kind: z.enum(['definition', 'call']),
+  /** What the definition is of; null for a call. */
+  item: z.enum(['tool', 'prompt', 'resource', 'template']).nullable(),
   server: z.string().nullable(),
+  /** The tool, or the name of what the definition is of: a prompt, a URI, a template. */
   tool: z.string().nullable(),
   /** Digest of the definition that was looked at. */
   definition: z.string().nullable(),
@@ -25,7 +28,8 @@ export const scannerRoutes = {
     method: 'GET',
     path: '/v1/findings',
     summary: 'List findings, newest first.',
-    description: 'What the scanner found in tool definitions and in recorded calls. The findings of the inspection on the path of a call are in that call (GET /v1/calls).',
+    description:
+      'What the scanner found in the definitions of tools, prompts and resources, and in recorded calls. The findings of the inspection on the path of a call are in that call (GET /v1/calls).',
     roles: ['operator', 'approver', 'auditor'],
     query: z.strictObject({
       ...pageQuery,

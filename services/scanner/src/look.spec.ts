@@ -3,7 +3,7 @@ import { defaultLimits } from '@customhouse/detectors/inspect';
 import { builtInPack } from '@customhouse/detectors/rule-pack';
 import { look } from './look.js';
 
-const definition = { kind: 'definition', server: 's', tool: 't', definition: 'd' } as const;
+const definition = { kind: 'definition', item: 'tool', server: 's', tool: 't', definition: 'd' } as const;
 
 describe('a look', () => {
   it('at an honest definition says nothing', () => {

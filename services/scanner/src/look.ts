@@ -3,9 +3,12 @@ import type { Json } from '@customhouse/kernel/canonical';
 import { inspect, type InspectLimits, type Part } from '@customhouse/detectors/inspect';
 import type { RulePack } from '@customhouse/detectors/rule-pack';
 
+/** What a definition is of. */
+export type Item = 'tool' | 'prompt' | 'resource' | 'template';
+
 /** What was looked at, as `finding.raised` says it. */
 export type About =
-  | { readonly kind: 'definition'; readonly server: string; readonly tool: string; readonly definition: string }
+  | { readonly kind: 'definition'; readonly item: Item; readonly server: string; readonly tool: string; readonly definition: string }
   | { readonly kind: 'call'; readonly call: string; readonly part: 'arguments' | 'result' };
 
 export interface Look {

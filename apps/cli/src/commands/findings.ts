@@ -10,7 +10,7 @@ const columns: readonly Column<ScannerFinding>[] = [
   { title: 'RAISED', value: (row) => row.raised },
   { title: 'SEVERITY', value: (row) => row.severity },
   { title: 'RULE', value: (row) => row.rule },
-  { title: 'WHERE', value: (row) => (row.call === null ? `${row.server}/${row.tool}` : `call ${row.call}`) },
+  { title: 'WHERE', value: (row) => (row.call === null ? `${row.item} ${row.server}/${row.tool}` : `call ${row.call}`) },
   { title: 'LOCATION', value: (row) => row.location, max: 40 },
   { title: 'MESSAGE', value: (row) => row.message, max: 80 },
 ];

@@ -10,6 +10,7 @@ export const findingEntity = new EntitySchema<FindingRow>({
   columns: {
     finding: { type: 'text', primary: true },
     kind: { type: 'text' },
+    item: { type: 'text', nullable: true },
     server: { type: 'text', nullable: true },
     tool: { type: 'text', nullable: true },
     definition: { type: 'text', nullable: true },

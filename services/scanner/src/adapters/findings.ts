@@ -29,13 +29,13 @@ export class Findings {
   async lookAt(tx: Tx, about: About, subject: Subject, value: Json, cause: string, afterCommit: (effect: () => void) => void): Promise<void> {
     const seen = look(builtInPack, about, value, { ...defaultLimits, findings: this.settings.findings_count });
     if (seen === undefined) return;
-    const stream = about.kind === 'call' ? `call-${about.call}` : `tool-${about.server}/${about.tool}`;
+    const stream = about.kind === 'call' ? `call-${about.call}` : `${about.item}-${about.server}/${about.tool}`;
     await this.outbox.publish(tx, [{ declaration: findingRaised, subject: stream, key: stream, data: { about, pack: seen.pack, findings: [...seen.findings] }, cause }]);
     for (const { rule, severity, location, message } of seen.findings) {
       await rowsOf(
         tx,
-        `insert into findings (finding, kind, server, tool, definition, call, rule, severity, location, message, pack, raised)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp())`,
+        `insert into findings (finding, kind, server, tool, definition, call, rule, severity, location, message, pack, item, raised)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp())`,
         [
           newUlid(),
           about.kind,
@@ -48,6 +48,7 @@ export class Findings {
           location,
           message,
           seen.pack,
+          about.kind === 'definition' ? about.item : null,
         ],
       );
     }
