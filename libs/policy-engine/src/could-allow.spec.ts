@@ -19,6 +19,17 @@ describe('whether the policy could ever allow a method at a server', () => {
     expect(couldAllow([rule(changes)], 'sampling/createMessage', 'files')).toBe(expected);
   });
 
+  it('is asked of the rules once for each method and server', () => {
+    const rules = [rule({})];
+    expect([couldAllow(rules, 'sampling/createMessage', 'files'), couldAllow(rules, 'sampling/createMessage', 'mail'), couldAllow(rules, 'roots/list', 'files')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    rules.length = 0;
+    expect([couldAllow(rules, 'sampling/createMessage', 'files'), couldAllow([], 'sampling/createMessage', 'files')]).toEqual([true, false]);
+  });
+
   it('takes a rule without methods for one about tools', () => {
     expect(couldAllow([rule({ methods: undefined })], 'tools/call', 'files')).toBe(true);
     expect(couldAllow([], 'tools/call', 'files')).toBe(false);

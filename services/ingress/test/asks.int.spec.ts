@@ -134,6 +134,15 @@ describe('what a server asks of the client of a call', () => {
     expect(late.response.status).toBe(202);
   });
 
+  it('may be as many at once as the limit says, and no more', async () => {
+    const { id, stream } = await client.call('asker__ask_many', { count: 3, request: sampling });
+    await eventually(() => stream.messages.filter(({ method }) => method === 'sampling/createMessage').length === 2);
+    for (const asked of stream.messages.filter(({ method }) => method === 'sampling/createMessage')) await client.post({ id: asked['id']!, result: sampled });
+    const { answers } = valueIn(await stream.answer(id)) as { answers: JsonObject[] };
+    expect(answers.filter(({ result }) => result !== undefined)).toHaveLength(2);
+    expect(answers.find(({ error }) => error !== undefined)).toMatchObject({ error: { code: -31004 } });
+  });
+
   it('is taken back from the client when the server no longer wants to know', async () => {
     const { id, stream } = await client.call('asker__abandon', sampling);
     const asked = await stream.method('sampling/createMessage');

@@ -26,7 +26,7 @@ export function linkTo(call: Call, parts: Parts): ClientLink {
 }
 
 /** A client is presented to a server as what it declared, without what the policy would refuse to that server in any case. */
-export function profileFor(capabilities: JsonObject, server: string, parts: Parts): ClientProfile {
+export function profileFor(capabilities: JsonObject, server: string, parts: Pick<Parts, 'policy'>): ClientProfile {
   if (!('sampling' in capabilities) && !('elicitation' in capabilities) && !('roots' in capabilities)) return silentClient;
   const { rules } = parts.policy().version.rules;
   return profileOf(capabilities, (method) => couldAllow(rules, method, server));

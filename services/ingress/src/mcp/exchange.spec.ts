@@ -153,3 +153,70 @@ describe('answering a request', () => {
     expect(delivered).toBe(2);
   });
 });
+
+describe('what has to arrive before the answer', () => {
+  it('is sent on the stream', () => {
+    const { exchange: one, response } = exchange();
+    expect(one.deliver(text(7), 0)).toBe(true);
+    one.answer(text(1));
+    expect(response.messages).toEqual([{ id: 7 }, { id: 1 }]);
+  });
+
+  it('is said not to have been sent when the client takes no stream, does not read, is gone or has its answer', () => {
+    const { exchange: noStream } = exchange({ json: true, stream: false });
+    const { exchange: unread, response } = exchange();
+    response.writableLength = 2_000_000;
+    const { exchange: gone, response: broken } = exchange();
+    broken.break();
+    const { exchange: answered } = exchange();
+    answered.answer(text(1));
+    expect([noStream, unread, gone, answered].map((one) => one.deliver(text(7), 0))).toEqual([false, false, false, false]);
+  });
+});
+
+describe('the events of a stream', () => {
+  const withIds = (primes: boolean): ReturnType<typeof exchange> => {
+    const made = exchange();
+    let count = 0;
+    made.exchange.identify(() => `e${(count += 1)}`, primes);
+    return made;
+  };
+
+  it('have ids, once there are any', () => {
+    const { exchange: one, response } = exchange();
+    let id: string | undefined;
+    one.identify(() => id, false);
+    one.notify(text(7), 0);
+    id = 'e1';
+    one.answer(text(1));
+    expect(response.written).toEqual(['event: message\ndata: {"id":7}\n\n', 'event: message\nid: e1\ndata: {"id":1}\n\n']);
+  });
+
+  it('begin with an id alone for a client that knows what that is', () => {
+    const { exchange: one, response } = withIds(true);
+    one.keepAlive(100_000, 10);
+    one.answer(text(1));
+    expect(response.written[0]).toMatch(/^id: e1\n(?:retry: \d+\n)?data: \n\n$/);
+    expect(response.written.at(-1)).toContain('id: e2\n');
+    const { exchange: other, response: older } = withIds(false);
+    other.notify(text(7), 0);
+    expect(older.written[0]).toMatch(/^event: message\nid: e1\n/);
+  });
+
+  it('have none to come back for when the request was cancelled', () => {
+    const { exchange: one, response } = withIds(true);
+    one.forget();
+    expect(response.written).toEqual([]);
+  });
+});
+
+describe('an exchange that somebody else answers', () => {
+  it('writes nothing any more', () => {
+    const { exchange: one, response } = exchange();
+    expect(one.handOver()).toBe(response.asResponse);
+    one.keepAlive(100_000, 10);
+    one.notify(text(7), 0);
+    one.answer(text(1));
+    expect([response.written, response.headersSent]).toEqual([[], false]);
+  });
+});

@@ -20,7 +20,11 @@ class FakeUpstream {
   call(_: unknown, options: CallOptions): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => this.calls.push({ resolve, reject, options }));
   }
-  notify = (): Promise<void> => Promise.resolve();
+  readonly notified: string[] = [];
+  notify = ({ method }: { method: string }): Promise<void> => {
+    this.notified.push(method);
+    return Promise.resolve();
+  };
   respond = (): Promise<void> => Promise.resolve();
   onMessage(): void {}
   lose(reason: string): void {
@@ -96,6 +100,39 @@ describe('the lane to a server', () => {
     await tick();
     expect(opened).toHaveLength(1);
     expect(opened[0]!.calls).toHaveLength(2);
+  });
+
+  it('opens a process of its own, and a session of its own, for each principal and what its client can be asked', async () => {
+    const roots = { capabilities: { roots: {} }, key: 'roots' };
+    for (const [server, connections] of [
+      [stdio, 3],
+      [http, 4],
+    ] as const) {
+      const { lane: files, opened } = lane(server, { serverCalls: 10, serverSessions: 10 });
+      for (const who of ['ada', 'bob']) for (const profile of [silentClient, roots, roots]) void files.call(errand({ who, profile })).catch(() => undefined);
+      await tick();
+      expect(opened).toHaveLength(connections);
+    }
+  });
+
+  it('tells something to the connections of one principal only', async () => {
+    const { lane: files, opened } = lane();
+    for (const who of ['ada', 'bob']) void files.call(errand({ who })).catch(() => undefined);
+    await tick();
+    files.notify('ada', 'notifications/roots/list_changed', undefined);
+    expect(opened.map(({ notified }) => notified)).toEqual([['notifications/roots/list_changed'], []]);
+  });
+
+  it('keeps a connection that somebody waits for news on, until no session can be that old', async () => {
+    const { lane: files, opened } = lane(http, { sessionTtl_ms: 200 });
+    const result = files.call(errand({ method: 'resources/subscribe', params: { uri: 'file:///a' } }));
+    await tick();
+    opened[0]!.calls[0]!.resolve(answer);
+    await result;
+    files.sweep(performance.now() + 100);
+    expect(files.state.lines).toBe(1);
+    files.sweep(performance.now() + 300);
+    expect(files.state.lines).toBe(0);
   });
 
   it('takes so many calls at once, lets so many wait, and refuses more', async () => {

@@ -6,11 +6,11 @@ import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 const inputSchema = { type: 'object' };
 /** What `visit` wants before every second call. */
 export const visit = { mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'e1' };
-const tools = ['ask', 'ask_twice', 'tell', 'wait', 'abandon', 'visit'].map((name) => ({ name, inputSchema }));
+const tools = ['ask', 'ask_many', 'tell', 'wait', 'abandon', 'visit'].map((name) => ({ name, inputSchema }));
 
 /**
  * An MCP server (2025-11-25, Streamable HTTP) whose tools turn to the client. `ask` sends the request in its arguments and answers with what
- * came back; `tell` sends the notifications in its arguments; `wait` answers when the test says so; `abandon` asks, and cancels that.
+ * came back, `ask_many` does so many times at once; `tell` sends the notifications in its arguments; `wait` answers when the test says so; `abandon` asks, and cancels that.
  */
 export class AskingServer {
   /** Calls of `visit`. */
@@ -124,8 +124,8 @@ export class AskingServer {
     switch (params['name']) {
       case 'ask':
         return this.#ask(args, stream);
-      case 'ask_twice':
-        return { first: await this.#ask(args, stream), second: await this.#ask(args, stream) };
+      case 'ask_many':
+        return { answers: await Promise.all(Array.from({ length: Number(args['count']) }, () => this.#ask(args['request'] as JsonObject, stream))) };
       case 'tell':
         for (const message of args['messages'] as JsonObject[]) stream.write(event({ jsonrpc: '2.0', ...message }));
         return {};
