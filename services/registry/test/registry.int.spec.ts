@@ -52,6 +52,10 @@ class Upstream {
   lies: Record<string, object | 'hang'> = {};
   /** Answers instead of the list of tools; `hang` never answers. */
   misbehave: 'hang' | 'endless' | 'garbage' | undefined;
+  /** Params of the last `initialize`. */
+  initialized: object | undefined;
+  /** Answers to requests of this server. */
+  readonly answers: object[] = [];
   /** How often the list was asked for. */
   listed = 0;
   private standing: ServerResponse | undefined;
@@ -61,7 +65,12 @@ class Upstream {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const message = JSON.parse(Buffer.concat(chunks).toString()) as { id?: number; method: string };
+      const message = JSON.parse(Buffer.concat(chunks).toString()) as { id?: number; method?: string; params?: object };
+      if (message.method === undefined) {
+        this.answers.push(message);
+        return void response.writeHead(202).end();
+      }
+      if (message.method === 'initialize') this.initialized = message.params;
       if (message.id === undefined) return void response.writeHead(202).end();
       if (message.method === 'server/discover') {
         const error = { code: -32601, message: 'this server is of the older era' };
@@ -106,6 +115,11 @@ class Upstream {
   /** Says that its list has changed. */
   announce(list: 'tools' | 'prompts' | 'resources' = 'tools'): void {
     this.standing?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method: `notifications/${list}/list_changed` })}\n\n`);
+  }
+
+  /** Asks its client something. */
+  ask(id: number, method: string): void {
+    this.standing?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id, method, params: {} })}\n\n`);
   }
 
   get hears(): boolean {
@@ -447,6 +461,26 @@ describe('a server that says that its list has changed', () => {
     expect(noisy.listed - before).toBeLessThanOrEqual(6);
     expect(noisy.listed - before).toBeGreaterThanOrEqual(1);
     expect((await ask('DELETE', '/v1/servers/noisy')).status).toBe(204);
+  });
+});
+
+describe('a server that has more for clients that can be asked things', () => {
+  it('shows it, and when it asks, it hears that nobody is there', async () => {
+    const curious = await upstream({ name: 'calm' });
+    await add('curious', curious);
+    await reached('curious');
+    await eventually('its stream is open', async () => curious.hears);
+    expect(curious.initialized).toMatchObject({ capabilities: { elicitation: { form: {}, url: {} }, roots: {}, sampling: {} } });
+    for (const [index, method] of ['roots/list', 'elicitation/create', 'sampling/createMessage'].entries()) curious.ask(index, method);
+    await eventually('it has its answers', async () => curious.answers.length === 3);
+    expect(curious.answers).toEqual(
+      expect.arrayContaining([
+        { jsonrpc: '2.0', id: 0, result: { roots: [] } },
+        { jsonrpc: '2.0', id: 1, result: { action: 'cancel' } },
+        { jsonrpc: '2.0', id: 2, error: { code: -32601, message: expect.stringContaining('answers nothing') } },
+      ]),
+    );
+    expect((await ask('DELETE', '/v1/servers/curious')).status).toBeLessThan(300);
   });
 });
 

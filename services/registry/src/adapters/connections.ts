@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { isRequestId } from '@customhouse/mcp-wire/json-rpc';
 import { LOGGER } from '@customhouse/nest/tokens';
 import { EraMemory } from '@customhouse/upstream/era-memory';
 import { HttpClient } from '@customhouse/upstream/http-client';
 import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { stdioOptions } from '@customhouse/upstream/stdio-settings';
-import type { Upstream } from '@customhouse/upstream/upstream';
+import type { Upstream, UpstreamAnswer } from '@customhouse/upstream/upstream';
 import { REGISTRY_SETTINGS, type RegistrySettings } from '../config.js';
 import type { ServerRow } from './catalog-view.js';
 
@@ -13,6 +14,14 @@ interface Connection {
   readonly generation: number;
   readonly upstream: Upstream;
 }
+
+/** Some servers have more to show to a client that can be asked things, and clients of the gateway may be such ones. */
+const capabilities = { elicitation: { form: {}, url: {} }, roots: { listChanged: true }, sampling: { tools: {} } };
+
+/** There is nobody behind the registry who could answer. */
+const answers: Readonly<Record<string, UpstreamAnswer>> = { 'roots/list': { result: { roots: [] } }, 'elicitation/create': { result: { action: 'cancel' } } };
+
+const nobody: UpstreamAnswer = { error: { code: -32601, message: 'the registry of a gateway asks for lists, and answers nothing' } };
 
 const listChanged: ReadonlySet<string> = new Set(['tools', 'prompts', 'resources'].map((list) => `notifications/${list}/list_changed`));
 
@@ -38,6 +47,7 @@ export class Connections implements OnModuleDestroy {
     await this.drop(name);
     const upstream = await openUpstream(transport, {
       clientInfo: { name: 'customhouse-registry', version: '0.1.0' },
+      capabilities,
       http: this.http,
       eras: this.eras,
       ...stdioOptions(this.settings),
@@ -49,7 +59,9 @@ export class Connections implements OnModuleDestroy {
     const connection = { generation, upstream };
     this.open.set(name, connection);
     upstream.onMessage((message) => {
-      if (listChanged.has(String(message['method']))) onChanged();
+      const { id, method } = message;
+      if (isRequestId(id)) void upstream.respond(id, answers[String(method)] ?? nobody).catch(() => undefined);
+      else if (listChanged.has(String(method))) onChanged();
     });
     void upstream.closed.then(() => {
       if (this.open.get(name) === connection) this.open.delete(name);
