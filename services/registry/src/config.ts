@@ -48,7 +48,7 @@ export const registrySettings = {
     env: 'CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS',
     schema: milliseconds.min(100, 'must be at least 100'),
     default: '15000',
-    description: 'Time for one page of a list.',
+    description: 'Time for one page of a list. A whole list has four times as long.',
   }),
   concurrency: setting({ env: 'CUSTOMHOUSE_REGISTRY_CONCURRENCY', schema: positive, default: '4', description: 'Discoveries at once.' }),
   tools: setting({

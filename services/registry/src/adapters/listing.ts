@@ -15,6 +15,7 @@ export interface ListingLimits {
   readonly definitionBytes: number;
   readonly pageBytes: number;
   readonly listBytes: number;
+  /** For one page. A whole list has four times as long, however many pages it has. */
   readonly listTimeout_ms: number;
 }
 
@@ -70,6 +71,8 @@ const shapes: Readonly<Record<ListKind, Shape>> = {
 };
 
 const methodNotFound = -32601;
+/** Pages that may take all of their time. A server that is slow with each of very many would keep others from being looked at. */
+const listPages = 4;
 
 /**
  * All pages of one of a server's lists, in its order. An item that cannot be served is left out; a list that does not end, or that is
@@ -82,10 +85,13 @@ export async function readListing(upstream: Upstream, kind: ListKind, limits: Li
   const offers = new Map<string, Offer>();
   const omitted: string[] = [];
   let listBytes = 0;
+  const due = performance.now() + limits.listTimeout_ms * listPages;
   const seen = new Set<string>();
   let cursor: string | undefined;
   for (let pages = 1; ; pages += 1) {
-    const page = await readPage(upstream, kind, cursor, limits, signal);
+    const left_ms = Math.ceil(due - performance.now());
+    if (left_ms < 1) throw new ListingRefused(`its list of ${kind} takes longer than ${limits.listTimeout_ms * listPages} ms (four times CUSTOMHOUSE_REGISTRY_LIST_TIMEOUT_MS)`);
+    const page = await readPage(upstream, kind, cursor, { ...limits, listTimeout_ms: Math.min(limits.listTimeout_ms, left_ms) }, signal);
     for (const item of page.items) {
       const taken = take(item, kind, offers, limits);
       if (typeof taken === 'number') listBytes += taken;
