@@ -17,6 +17,7 @@ import type { Parts } from '../mcp/parts.js';
 import { deniedReply, outcomeReply, receiptOf } from '../mcp/reply.js';
 import { resolveAgain } from '../mcp/resolve.js';
 import { run } from '../mcp/run.js';
+import { toServer } from '../mcp/to-server.js';
 import { questionOf } from '../mcp/judge.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
@@ -143,7 +144,7 @@ export class HeldRunner implements Finisher {
     call.intent = dispatched;
     call.client = [...hold.waiters].find(({ client }) => client !== undefined)?.client;
     const key = await recorder.keyOf(call);
-    const [outcome, recorded] = await run(call, key, this.parts);
+    const [outcome, recorded] = await run(call, key, this.parts, toServer);
     const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);
     return { reply: outcomeReply(call.id, outcome, receipt) };
   }

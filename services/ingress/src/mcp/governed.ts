@@ -8,6 +8,7 @@ import type { Parts } from './parts.js';
 import { failureReply, outcomeReply, receiptOf, refusalReply } from './reply.js';
 import { resolve } from './resolve.js';
 import { run } from './run.js';
+import { toServer } from './to-server.js';
 
 /** The life of one request of a client, from its arrival to its reply. Does not reject. */
 export async function govern(call: Call, parts: Parts): Promise<void> {
@@ -48,7 +49,7 @@ async function live(call: Call, parts: Parts): Promise<void> {
       return parts.holds.hold(call);
     case 'allow':
       await recorder.admitted(call);
-      return answer(call, parts, ...(await run(call, key, parts)));
+      return answer(call, parts, ...(await run(call, key, parts, toServer)));
   }
 }
 

@@ -2,14 +2,12 @@ import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { DataKey } from '@customhouse/sealing/sealer';
 import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
-import { linkTo } from './client-link.js';
-import { dispatch, type Dispatched } from './dispatch.js';
+import type { Dispatched } from './dispatch.js';
 import { withExposedUris } from './exposed-uris.js';
 import { inspect } from './inspect.js';
 import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
-import { throughRounds } from './server-rounds.js';
 
 /** Time to look for the end of a call in the log. */
 const search_ms = 5_000;
@@ -18,7 +16,7 @@ const search_ms = 5_000;
 export type Send = (call: Call, parts: Parts) => Promise<Dispatched>;
 
 /** From the recorded intent to the recorded end. Rejects with Failure when the end could not be recorded in time. */
-export async function run(call: Call, key: DataKey, parts: Parts, send: Send = toServer): Promise<[Outcome, RecordedEvent | undefined]> {
+export async function run(call: Call, key: DataKey, parts: Parts, send: Send): Promise<[Outcome, RecordedEvent | undefined]> {
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
   const sent = performance.now();
   const outcome = await outcomeOf(call, parts, send).catch((error: unknown) => fault(call, parts, error));
@@ -65,10 +63,6 @@ function asExposed(answered: Dispatched, call: Call, catalog: Catalog): Dispatch
   if (call.session.server !== null || !('result' in answered)) return answered;
   const result = withExposedUris(answered.result, call, catalog);
   return result === answered.result ? answered : { result };
-}
-
-function toServer(call: Call, parts: Parts): Promise<Dispatched> {
-  return throughRounds(call, parts, () => dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, linkTo(call, parts)));
 }
 
 /** Even a fault of ours leaves the call with one end, and with the truth about whether it was sent. */
