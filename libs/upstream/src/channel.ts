@@ -15,8 +15,8 @@ export interface Channel {
   send(text: string): Promise<void>;
   /** Everything the server sends that is not an answer; `exchange` is the one whose stream it came on, if it did. Set once, before the first exchange. */
   receive: (message: JsonObject, exchange: ExchangeOptions | undefined) => void;
-  /** The handshake of the legacy era is done: from here on the negotiated revision is in force. */
-  ready(protocol: string): void;
+  /** The handshake of the legacy era is done: from here on the negotiated revision is in force. Resolves when the server can say everything that it has to say. */
+  ready(protocol: string): Promise<void>;
   readonly closed: Promise<string>;
   close(): Promise<void>;
 }

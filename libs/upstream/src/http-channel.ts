@@ -39,6 +39,8 @@ const ownHeaders: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+const standingPatience_ms = 500;
+
 /** Streamable HTTP: each message is a POST, answered with JSON or with a stream of events. */
 export class HttpChannel implements Channel, HttpSession {
   readonly streamPerRequest = true;
@@ -71,7 +73,8 @@ export class HttpChannel implements Channel, HttpSession {
     await this.#post(0, text, { timeout_ms: this.options.send_timeout_ms, max_bytes: this.options.max_message_bytes }, 'acceptance');
   }
 
-  ready(protocol: string): void {
+  /** A server that asks something outside of its answers asks it on the standing stream, and many forget what they said before that was there. */
+  async ready(protocol: string): Promise<void> {
     this.#protocol = protocol;
     this.#headers = this.#postHeaders();
     this.#standing = new StandingStream({
@@ -83,6 +86,9 @@ export class HttpChannel implements Channel, HttpSession {
       max_message_bytes: this.options.max_message_bytes,
     });
     this.#standing.start();
+    const { opened } = this.#standing;
+    // There are servers that begin the stream with their first word.
+    await Promise.race([opened, new Promise((resolve) => setTimeout(resolve, standingPatience_ms).unref())]);
   }
 
   /** Ends the session at the server as far as it lets us, within `close_timeout_ms`. */

@@ -30,8 +30,9 @@ export async function openLegacy(channel: Channel, handshake: Handshake): Promis
   if ('error' in answer) throw new UpstreamFailed('unsupported-protocol', 'no', `the server refused initialize: ${answer.error.code} ${answer.error.message.slice(0, 300)}`);
   upstream.initialized = answer.result;
   upstream.protocol = negotiated(answer.result);
-  channel.ready(upstream.protocol);
+  const ready = channel.ready(upstream.protocol);
   await upstream.notify({ method: 'notifications/initialized' });
+  await ready;
   return upstream;
 }
 

@@ -72,8 +72,9 @@ class SseChannel implements Channel, Dispatcher.DispatchHandler {
     });
   }
 
-  ready(protocol: string): void {
+  ready(protocol: string): Promise<void> {
     this.#protocol = protocol;
+    return Promise.resolve();
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,9 @@ export class StandingStream implements Dispatcher.DispatchHandler {
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #opened!: () => void;
+  /** The server has said, once, whether it has such a stream. */
+  readonly opened = new Promise<void>((resolve) => (this.#opened = resolve));
 
   constructor(private readonly options: StandingStreamOptions) {}
 
@@ -39,6 +42,7 @@ export class StandingStream implements Dispatcher.DispatchHandler {
 
   stop(): void {
     this.#stopped = true;
+    this.#opened();
     clearTimeout(this.#timer);
     this.#controller?.abort(new Error('the connection is closed'));
   }
@@ -49,6 +53,7 @@ export class StandingStream implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.#opened();
     const type = headers['content-type'];
     const plain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
     if (status === 200 && plain && typeof type === 'string' && type.startsWith('text/event-stream')) {
@@ -76,6 +81,7 @@ export class StandingStream implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#opened();
     if (!this.#parser) this.#failures += 1;
     this.options.logger.debug({ error: error.message }, 'the standing stream of an upstream ended');
     this.#again();

@@ -64,7 +64,9 @@ export class StdioChannel implements Channel {
     this.#child.process.stdin.write(`${text}\n`);
   }
 
-  ready(): void {}
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
 
   async close(): Promise<void> {
     this.#end('closed by us');

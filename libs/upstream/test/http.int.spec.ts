@@ -279,6 +279,30 @@ describe('an HTTP upstream', () => {
     expect(heard[0]!['method']).toBe('notifications/tools/list_changed');
   });
 
+  it('makes its first call when the standing stream is there, on which the server may ask something', async () => {
+    let listening = false;
+    const { upstream } = await connect(
+      (message, response) => answerJson(response, { jsonrpc: '2.0', id: message['id'], result: { listening } }),
+      {},
+      (_request, response) => {
+        setTimeout(() => {
+          listening = true;
+          response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+        }, 100);
+      },
+    );
+    expect(await upstream.call({ method: 'tools/call' }, limits)).toEqual({ result: { listening: true } });
+  });
+
+  it('does not wait for a standing stream that the server begins with its first word', async () => {
+    const { upstream } = await connect(
+      (message, response) => answerJson(response, { jsonrpc: '2.0', id: message['id'], result: {} }),
+      {},
+      () => undefined,
+    );
+    expect(await upstream.call({ method: 'tools/call' }, limits)).toEqual({ result: {} });
+  });
+
   it('takes the answer on the standing stream from a server that ended the stream of the request', async () => {
     let standing: ServerResponse | undefined;
     const { upstream } = await connect(
