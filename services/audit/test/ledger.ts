@@ -65,6 +65,23 @@ export function ledger(engines: Engines): void {
       expect(await found({ text: 'recipe' })).toEqual([]);
     });
 
+    it('finds calls by their method, by what they are aimed at however long it is, and by the call in whose course a server asked', async () => {
+      const agent = 'several methods';
+      const uri = `file:///${'ü'.repeat(2_000)}`;
+      const tool = await ingress.admit({ agent });
+      const read = await ingress.admit({ agent, method: 'resources/read', tool: uri, exposed: uri });
+      const asked = await ingress.refuse({ agent, method: 'sampling/createMessage', during: tool.call });
+      await house.status(asked.call, 'refused');
+      const found = async (query: Record<string, string>) => (await house.search({ agent, ...query })).map((row) => row.call);
+      expect(await found({ method: 'resources/read' })).toEqual([read.call]);
+      expect(await found({ method: 'tools/call' })).toEqual([tool.call]);
+      expect(await found({ tool: uri.slice(0, 500) })).toEqual([read.call]);
+      expect(await found({ during: tool.call })).toEqual([asked.call]);
+      expect(await found({ text: 'sampling' })).toEqual([asked.call]);
+      expect((await house.get(`/v1/calls/${asked.call}`)).body).toMatchObject({ method: 'sampling/createMessage', during: tool.call });
+      expect((await house.get(`/v1/calls/${read.call}`)).body).toMatchObject({ method: 'resources/read', during: null });
+    });
+
     it('answers pages that a call which comes later does not move', async () => {
       const agent = 'paged';
       const calls = [];

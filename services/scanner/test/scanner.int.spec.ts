@@ -88,7 +88,7 @@ async function discover(tool: string, description: string): Promise<void> {
   await writer.append({ declaration: toolDiscovered, subject: 'server-weather', key: 'server-weather', data });
 }
 
-async function call(args: object, result: object): Promise<string> {
+async function call(args: object, result: object, aim: { method: string; tool: string } = { method: 'tools/call', tool: 'forecast' }): Promise<string> {
   const id = newUlid();
   const key = await sealer.keyFor(sealer.subjectOf('default', 'ada'));
   const seal = (value: object) => sealer.seal(key, JSON.stringify(value));
@@ -105,12 +105,12 @@ async function call(args: object, result: object): Promise<string> {
         principal: { ...principal, groups: [] },
         client: null,
         network: { address: '127.0.0.1' },
-        method: 'tools/call',
+        method: aim.method,
         server: 'weather',
         generation: 1,
       },
       ...{
-        tool: 'forecast',
+        tool: aim.tool,
         exposed: 'weather__forecast',
         definition: 'd',
         labels: [],
@@ -155,6 +155,16 @@ describe('the scanner', () => {
     const found = await eventually('the finding', async () => (await findings({ call: id })).at(0));
     expect(found).toMatchObject({ kind: 'call', server: 'weather', tool: 'forecast', call: id });
     expect(JSON.stringify(found)).not.toContain(credential);
+  });
+
+  it('files what it finds in a resource under its URI, also where that is too long for an index or no text of a database', async () => {
+    const uri = `file:///\u0000${'ü'.repeat(2_000)}`;
+    const id = await call({ note: `key ${credential}` }, { contents: [{ uri, text: `aws_access_key_id = ${credential}` }] }, { method: 'resources/read', tool: uri });
+    const found = await eventually('those in what was asked and in what came back', async () => {
+      const all = await findings({ call: id });
+      return all.length >= 2 ? all : undefined;
+    });
+    for (const one of found) expect(one).toMatchObject({ server: 'weather', tool: expect.stringMatching(/^file:\/\/\/.ü{490,}$/u) });
   });
 
   it('publishes each finding as a fact, once, also when it is restarted in between', async () => {

@@ -57,7 +57,8 @@ export async function dispatch(call: Call, server: Server | undefined, sender: S
 
 function paramsOf(call: Call): JsonObject {
   const { arguments: args, progressToken, traceparent, meta: passed, extra } = call.asked;
-  const params = { ...extra, ...paramsFor(call.method as ClientMethod, call.target, args), ...call.input };
+  let params = paramsFor(call.method as ClientMethod, call.target, args);
+  if (extra !== undefined || call.input !== undefined) params = { ...extra, ...params, ...call.input };
   if (progressToken === undefined && traceparent === undefined && passed === undefined) return params;
   const meta: JsonObject = (params['_meta'] = { ...(extra?.['_meta'] as JsonObject | undefined), ...passed });
   if (progressToken !== undefined) meta['progressToken'] = progressToken;

@@ -5,19 +5,15 @@ import type { EventData } from '@customhouse/events/catalogue';
 import type { Sealed } from '@customhouse/events/envelope';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
-import { storableText } from '@customhouse/event-store/storable-text';
 import type { Json } from '@customhouse/kernel/canonical';
 import type { EventContext } from '@customhouse/nest/event-context';
 import { SEALER } from '@customhouse/nest/tokens';
 import { KeyDestroyed, KeyForeign, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
 import { SCANNER_SETTINGS, type ScannerSettings } from '../config.js';
-import { Findings, type Subject } from './findings.js';
+import { Findings, named, type Subject } from './findings.js';
 import { FindingMetrics } from './metrics.js';
 
 export const callsGroup = 'scanner.calls';
-
-/** URIs may be longer than what an index takes. The call has them whole. */
-const longestName = 500;
 
 type Intent = EventData<typeof callAdmitted> | EventData<typeof callHeld> | EventData<typeof callRefused>;
 type Ended = { call: string; result?: Sealed | null };
@@ -44,13 +40,12 @@ export class CallsConsumer {
   }
 
   private async onIntent(event: StoredEvent<Intent>, context: EventContext): Promise<void> {
-    const { call } = event.data;
-    const [server, tool] = [event.data.server, event.data.tool].map((text) => storableText(text.slice(0, longestName))) as [string, string];
+    const { call, server, tool } = event.data;
     if (event.type !== callRefused.type)
       await rowsOf(context.tx, 'insert into calls_under_way (call, server, tool, begun) values ($1, $2, $3, clock_timestamp()) on conflict (call) do nothing', [
         call,
-        server,
-        tool,
+        named(server),
+        named(tool),
       ]);
     await this.look(event.id, call, 'arguments', event.data.arguments, { server, tool }, context);
     if (event.data.extra) await this.look(event.id, call, 'arguments', event.data.extra, { server, tool }, context);

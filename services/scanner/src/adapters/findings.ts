@@ -3,12 +3,20 @@ import { findingRaised } from '@customhouse/events/finding/events';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { storableText } from '@customhouse/event-store/storable-text';
 import type { Json } from '@customhouse/kernel/canonical';
 import { defaultLimits } from '@customhouse/detectors/inspect';
 import { builtInPack } from '@customhouse/detectors/rule-pack';
 import { SCANNER_SETTINGS, type ScannerSettings } from '../config.js';
 import { look, type About } from '../look.js';
 import { FindingMetrics } from './metrics.js';
+
+/** URIs may be longer than what an index takes, and hold what a database does not. The event that the finding is about has them whole. */
+const longestName = 500;
+
+export function named<Name extends string | null>(name: Name): Name {
+  return (name === null ? null : storableText(name.slice(0, longestName))) as Name;
+}
 
 /** What a finding is filed under. */
 export interface Subject {
@@ -29,7 +37,7 @@ export class Findings {
   async lookAt(tx: Tx, about: About, subject: Subject, value: Json, cause: string, afterCommit: (effect: () => void) => void): Promise<void> {
     const seen = look(builtInPack, about, value, { ...defaultLimits, findings: this.settings.findings_count });
     if (seen === undefined) return;
-    const stream = about.kind === 'call' ? `call-${about.call}` : `${about.item}-${about.server}/${about.tool}`;
+    const stream = about.kind === 'call' ? `call-${about.call}` : `${about.item}-${about.server}/${named(about.tool)}`;
     await this.outbox.publish(tx, [{ declaration: findingRaised, subject: stream, key: stream, data: { about, pack: seen.pack, findings: [...seen.findings] }, cause }]);
     for (const { rule, severity, location, message } of seen.findings) {
       await rowsOf(
@@ -39,8 +47,8 @@ export class Findings {
         [
           newUlid(),
           about.kind,
-          subject.server,
-          subject.tool,
+          named(subject.server),
+          named(subject.tool),
           about.kind === 'definition' ? about.definition : null,
           about.kind === 'call' ? about.call : null,
           rule,
