@@ -152,6 +152,19 @@ describe('a toolset', () => {
   });
 });
 
+describe('a toolset', () => {
+  it('introduces itself with what its administrator wrote, and says how it is searched', async () => {
+    await defineToolset('told', { tools: ['*/*'], description: 'For the desk.', search: true });
+    const client = new RawClient(urlOf('/mcp/told'), ada);
+    const { instructions } = (await client.initialize()) as { instructions: string };
+    expect(instructions).toMatch(/^For the desk\.\n\n.*find_tools.*call_tool/);
+    const discovered = await new RawModernClient(urlOf('/mcp/told'), {}, ada).request('server/discover');
+    expect(resultOf(discovered.message)).toMatchObject({ instructions });
+    await defineToolset('silent', { tools: ['*/*'] });
+    expect(await new RawClient(urlOf('/mcp/silent'), ada).initialize()).not.toHaveProperty('instructions');
+  });
+});
+
 describe('a toolset that is searched', () => {
   it('is governed by what is called, and the record names that', async () => {
     await defineToolset('big', { tools: ['*/*'], resources: ['*/*'], search: true });

@@ -11,7 +11,7 @@ import { answerIn, type ClientAsks } from '../client-asks.js';
 import type { Exchange } from '../exchange.js';
 import { Failure, HttpFailure } from '../failure.js';
 import { offerAt } from '../offer.js';
-import { LegacyClient } from '../legacy-client.js';
+import { LegacyClient, type Aside } from '../legacy-client.js';
 import { LogLevels } from '../log-levels.js';
 import type { Parts } from '../parts.js';
 import type { Peers } from '../peers.js';
@@ -21,6 +21,7 @@ import type { Session, Sessions } from '../sessions.js';
 import type { Endpoint } from '../../state/endpoint.js';
 import { isListMethod } from '../lists/list-methods.js';
 import type { Lists } from '../lists/lists.js';
+import { introductionAt } from './introduction.js';
 import type { ToolSearch } from '../lists/tool-search.js';
 import { asked } from '../asked.js';
 import { govern } from '../governed.js';
@@ -39,6 +40,7 @@ export interface LegacyTools {
   readonly sessions: Sessions;
   readonly lists: Lists;
   readonly asks: ClientAsks;
+  readonly aside: Aside;
   readonly peers: Peers;
   readonly resumptions: Resumptions;
   readonly version: string;
@@ -121,16 +123,10 @@ export class LegacyEra {
     }
   }
 
-  /** A pass-through endpoint introduces its server. */
   #welcome(session: Session): JsonObject {
-    const discovered = session.server === null ? undefined : (this.tools.parts.catalog.discovered(session.server) as JsonObject | undefined);
-    const welcome: JsonObject = {
-      protocolVersion: session.protocol,
-      capabilities: offerAt(session, this.tools.parts.catalog),
-      serverInfo: isJsonObject(discovered?.['serverInfo']) ? discovered['serverInfo'] : { name: 'customhouse', title: 'Customhouse', version: this.tools.version },
-    };
-    if (typeof discovered?.['instructions'] === 'string') welcome['instructions'] = discovered['instructions'];
-    return welcome;
+    const { parts, version } = this.tools;
+    const { serverInfo, instructions } = introductionAt(session, parts.catalog, version);
+    return { protocolVersion: session.protocol, capabilities: offerAt(session, parts.catalog), serverInfo, ...(instructions !== undefined && { instructions }) };
   }
 
   #request(message: JsonObject, session: Session, posted: Posted): void {
@@ -147,7 +143,7 @@ export class LegacyEra {
         const now = this.tools.now();
         const call = new Call(newUlid(now), asked(id, method, turned?.call ?? params, this.#levels.of(session.id)), caller, session, address, exchange, now);
         if (!exchange.isBatch) exchange.identify(() => this.tools.resumptions.idFor(call), session.protocol >= '2025-11-25');
-        call.client = new LegacyClient(call.id, session, exchange, this.tools.asks);
+        call.client = new LegacyClient(call.id, session, exchange, this.tools.asks, this.tools.aside);
         exchange.watch(call);
         return void govern(call, parts);
       }
