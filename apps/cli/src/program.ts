@@ -11,6 +11,7 @@ import { addPolicy } from './commands/policy.js';
 import { addPrompts } from './commands/prompts.js';
 import { addResources } from './commands/resources.js';
 import { addServer } from './commands/server.js';
+import { addStdio } from './commands/stdio.js';
 import { addTools } from './commands/tools.js';
 import { addToolset } from './commands/toolset.js';
 import { addUp } from './commands/up.js';
@@ -43,6 +44,7 @@ export function buildProgram(runtime: Runtime): Command {
   addAudit(program, runtime);
   addFindings(program, runtime);
   addConnect(program, runtime);
+  addStdio(program, runtime);
   addDoctor(program, runtime);
   addCompletion(program, runtime);
   program.addHelpText('after', () => `\nExit codes:\n${exitTable()}`);
