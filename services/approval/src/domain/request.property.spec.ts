@@ -156,7 +156,7 @@ class World {
           .filter(({ event: earlier }) => earlier.type === 'approval.vote.cast' && earlier.data.verdict === 'approve')
           .map(({ event: earlier }) => (earlier.data as { by: string }).by.toLowerCase());
         expect(new Set(voters).size).toBeGreaterThanOrEqual(this.quorum);
-        expect(new Set(event.data.by.map((by) => by.toLowerCase())).size).toBe(event.data.by.length);
+        expect(new Set(event.data.by.map((by: string) => by.toLowerCase())).size).toBe(event.data.by.length);
         return;
       }
       case 'approval.dispatcher.named': {
