@@ -95,6 +95,13 @@ describe('the lists of all servers together', () => {
     expect(await namesIn(client, 'resources/templates/list')).toEqual(['maps:///{id}']);
   });
 
+  it('are answered without asking any server', async () => {
+    const client = await legacy('/mcp', ada);
+    for (const server of [books, maps]) server.received.length = 0;
+    for (const method of Object.keys(members)) await client.request(method);
+    expect([books.received, maps.received]).toEqual([[], []]);
+  });
+
   it('hold for each caller what that caller may use', async () => {
     const client = await legacy('/mcp', bob);
     for (const method of Object.keys(members)) expect(JSON.stringify(await namesIn(client, method))).not.toContain('maps');

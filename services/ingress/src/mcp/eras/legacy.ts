@@ -22,7 +22,7 @@ import type { Endpoint } from '../../state/endpoint.js';
 import { isListMethod } from '../lists/list-methods.js';
 import type { Lists } from '../lists/lists.js';
 import { introductionAt } from './introduction.js';
-import type { ToolSearch } from '../lists/tool-search.js';
+import type { Query } from '../lists/tool-search.js';
 import { asked } from '../asked.js';
 import { govern } from '../governed.js';
 
@@ -174,10 +174,10 @@ export class LegacyEra {
     }
   }
 
-  async #find(id: RequestId, query: Parameters<ToolSearch['find']>[0], posted: Posted): Promise<void> {
-    const { exchange, caller, at } = posted;
+  async #find(id: RequestId, query: Query, posted: Posted): Promise<void> {
+    const { lists, parts } = this.tools;
     try {
-      exchange.reply(id, { result: await this.tools.lists.search.find(query, caller, at, this.tools.parts.policy()) });
+      posted.exchange.reply(id, { result: await lists.search.answer(query, posted, parts) });
     } catch (error) {
       this.#fail(id, error, posted);
     }

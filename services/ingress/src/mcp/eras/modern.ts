@@ -16,7 +16,7 @@ import { Failure, HttpFailure } from '../failure.js';
 import { govern } from '../governed.js';
 import { isListMethod, listMethods } from '../lists/list-methods.js';
 import type { Lists } from '../lists/lists.js';
-import type { ToolSearch } from '../lists/tool-search.js';
+import type { Query } from '../lists/tool-search.js';
 import { offerAt } from '../offer.js';
 import type { Parts } from '../parts.js';
 import { Peers } from '../peers.js';
@@ -157,10 +157,10 @@ export class ModernEra {
     void govern(call, this.tools.parts);
   }
 
-  async #find({ id, posted }: Request, query: Parameters<ToolSearch['find']>[0]): Promise<void> {
-    const { exchange, caller, at } = posted;
+  async #find({ id, posted }: Request, query: Query): Promise<void> {
+    const { lists, parts } = this.tools;
     try {
-      exchange.reply(id, { result: await this.tools.lists.search.find(query, caller, at, this.tools.parts.policy()) });
+      posted.exchange.reply(id, { result: await lists.search.answer(query, posted, parts) });
     } catch (error) {
       this.#fail(id, error, posted);
     }

@@ -5,6 +5,7 @@ import type { Policy } from '@customhouse/policy-engine/policy';
 import { ada } from '../../../test/support/fakes.js';
 import { Catalog } from '../../state/catalog.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
+import { ActiveCalls } from '../active-calls.js';
 import { Lists } from './lists.js';
 import { ToolSearch } from './tool-search.js';
 
@@ -90,6 +91,23 @@ describe('a toolset that is searched', () => {
       structuredContent: { tools: [{ name: 'mail__send' }] },
       _meta: { 'customhouse/incomplete': [{ server: 'mail', reason: 'unreachable' }] },
     });
+  });
+
+  it('has a place among the calls of its caller while it lasts', async () => {
+    const search = new ToolSearch(catalogWith(shop));
+    const active = new ActiveCalls({ calls: 10, callsPerPrincipal: 1 });
+    const ask = (): Promise<JsonObject> => search.answer({ query: 'mail', limit: 1 }, { caller: ada, at: desk }, { active, policy: () => all as never });
+    const first = ask();
+    await expect(ask()).rejects.toMatchObject({ rule: 'too-many-calls' });
+    await first;
+    await expect(ask()).resolves.toHaveProperty('structuredContent');
+    expect(active.size).toBe(0);
+  });
+
+  it('looks for so many words at most', async () => {
+    const search = new ToolSearch(catalogWith(shop));
+    expect(await found(search, `${'nothing '.repeat(15)}mail`)).toEqual(['mail__send']);
+    expect(await found(search, `${'nothing '.repeat(16)}mail`)).toEqual([]);
   });
 
   it('follows the catalogue: what is new is found, what changed by its new words, what is gone not at all', async () => {

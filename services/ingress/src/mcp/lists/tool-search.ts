@@ -5,10 +5,12 @@ import type { Catalog, ServedTool } from '../../state/catalog.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
 import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
+import type { Parts } from '../parts.js';
 import { incompleteParts, metaOf } from './incomplete.js';
 import { listMethods } from './list-methods.js';
 
-const limits = { query: 1_000, results: 20, usualResults: 5 };
+/** `words`: what of a query is looked for. Each word is compared with all words of all definitions. */
+const limits = { query: 1_000, words: 16, results: 20, usualResults: 5 };
 
 /** What a toolset shows instead of its tools when it is searched. Neither name can be a tool's, because those have `__` in them. */
 export const searchTools: readonly JsonObject[] = [
@@ -43,10 +45,16 @@ export const searchTools: readonly JsonObject[] = [
   },
 ];
 
+export interface Query {
+  readonly query: string;
+  /** Tools at most. */
+  readonly limit: number;
+}
+
 /** What a `tools/call` at a searched toolset turns out to be. */
 export type Turned =
   /** A search, to be answered here. It reaches no server, and is no call that is recorded, as a list is none. */
-  | { readonly find: { readonly query: string; readonly limit: number } }
+  | { readonly find: Query }
   /** A call of another tool: the parameters as if that had been called itself. All that follows sees nothing else. */
   | { readonly call: JsonObject };
 
@@ -86,13 +94,22 @@ export class ToolSearch {
     return name === 'find_tools' ? { find: queryIn(args) } : { call: { ...params, ...calledIn(args) } };
   }
 
-  /** The result of a search. */
-  async find({ query, limit }: { readonly query: string; readonly limit: number }, caller: Caller, at: Endpoint, policy: Policy): Promise<JsonObject> {
+  /** The result of a search, which has a place among the caller's calls while it lasts. Rejects with Failure. */
+  async answer(query: Query, { caller, at }: { readonly caller: Caller; readonly at: Endpoint }, { active, policy }: Pick<Parts, 'active' | 'policy'>): Promise<JsonObject> {
+    active.enter(caller.who);
+    try {
+      return await this.find(query, caller, at, policy());
+    } finally {
+      active.leave(caller.who);
+    }
+  }
+
+  async find({ query, limit }: Query, caller: Caller, at: Endpoint, policy: Policy): Promise<JsonObject> {
     await this.#upToDate();
     const { tenant, agent, person, groups, credential } = caller.principal;
     const principal = { tenant, agent, person, groups, credential: credential.kind };
     const found: ServedTool[] = [];
-    for (const { id } of this.#index.search(query)) {
+    for (const { id } of this.#index.search(wordsIn(query).slice(0, limits.words).join(' '))) {
       if (found.length === limit) break;
       const tool = this.catalog.findTool(at, String(id));
       if (tool !== undefined && policy.visible(principal, tool)) found.push(tool);
@@ -103,27 +120,35 @@ export class ToolSearch {
     return { content: [{ type: 'text', text }], structuredContent: { tools }, ...(incomplete.length > 0 && { _meta: metaOf(incomplete) }) };
   }
 
-  /** Brings the index to the present catalogue. Only what changed is read again, and others get their turn meanwhile. */
+  /** Brings the index to the present catalogue, one search after the other. What fails is begun again from nothing by the next one. */
   #upToDate(): Promise<void> {
-    this.#updating = this.#updating.then(async () => {
-      if (this.#version === this.catalog.version) return;
-      const { version } = this.catalog;
-      const present = new Map([...this.catalog.tools(everything)].map((tool) => [tool.exposed, tool]));
-      for (const [id, digest] of this.#indexed) {
-        if (present.get(id)?.definition === digest) continue;
-        this.#index.discard(id);
-        this.#indexed.delete(id);
-      }
-      const added = [...present.values()].filter((tool) => !this.#indexed.has(tool.exposed));
-      for (const tool of added) this.#indexed.set(tool.exposed, tool.definition);
-      await this.#index.addAllAsync(added.map(documentOf), { chunkSize: 100 });
-      this.#version = version;
-    });
+    this.#updating = this.#updating
+      .catch(() => {
+        this.#index.removeAll();
+        this.#indexed.clear();
+      })
+      .then(() => this.#update());
     return this.#updating;
+  }
+
+  /** Only what changed is read again, and others get their turn meanwhile. */
+  async #update(): Promise<void> {
+    const { version } = this.catalog;
+    if (this.#version === version) return;
+    const present = new Map([...this.catalog.tools(everything)].map((tool) => [tool.exposed, tool]));
+    for (const [id, digest] of this.#indexed) {
+      if (present.get(id)?.definition === digest) continue;
+      this.#index.discard(id);
+      this.#indexed.delete(id);
+    }
+    const added = [...present.values()].filter((tool) => !this.#indexed.has(tool.exposed));
+    for (const tool of added) this.#indexed.set(tool.exposed, tool.definition);
+    await this.#index.addAllAsync(added.map(documentOf), { chunkSize: 100 });
+    this.#version = version;
   }
 }
 
-function queryIn({ query, limit = limits.usualResults }: JsonObject): { readonly query: string; readonly limit: number } {
+function queryIn({ query, limit = limits.usualResults }: JsonObject): Query {
   if (typeof query !== 'string' || query.trim() === '' || query.length > limits.query)
     throw new Failure('invalid-params', `find_tools needs "query", a text of 1 to ${limits.query} characters`);
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > limits.results)
