@@ -457,6 +457,11 @@ describe('customhouse policy', () => {
     const text = await gateway.run('policy', 'decide', 'everything__get-env', '--label', 'read-only');
     expect(text.stdout).toMatch(/^effect +refuse$/m);
     expect(await gateway.json('policy', 'decide', 'everything/get-sum', 'a=1', '--label', 'read-only')).toMatchObject({ decision: { effect: 'hold' }, event: 'call.held' });
+    const decided = (...args: string[]) => gateway.json<{ decision: { effect: string } }>('policy', 'decide', ...args).then(({ decision }) => decision.effect);
+    expect(await decided('everything/simple-prompt', '--method', 'prompts/get')).toBe('allow');
+    expect(await decided('everything/demo://resource/static/document/a.md', '--method', 'resources/read')).toBe('allow');
+    expect(await decided('everything/echo', '--method', 'elicitation/create')).toBe('allow');
+    expect(await decided('everything/echo', '--method', 'sampling/createMessage')).toBe('refuse');
   });
 
   it.each([
@@ -466,6 +471,7 @@ describe('customhouse policy', () => {
     [['policy', 'activate', 'latest'], 2, 'usage'],
     [['policy', 'show', '4711'], 1, 'not-found'],
     [['policy', 'decide', 'nonsense'], 2, 'usage'],
+    [['policy', 'decide', 'everything/echo', '--method', 'tools/list'], 2, 'usage'],
     [['policy', 'test', 'BAD'], 2, 'usage'],
   ])('refuses %j', async (args, exit, code) => {
     const bad = file('bad.yaml', 'version: 1\nrules:\n  - { id: Not Kebab, effect: maybe, reason: x, tools: [everything] }\n');
@@ -495,6 +501,9 @@ describe('customhouse audit', () => {
     const second = await gateway.json<{ items: { call: string }[] }>('audit', 'search', '--person', 'developer@localhost', '--limit', '1', '--cursor', page.next);
     expect(second.items[0]!.call).not.toBe(page.items[0]!.call);
     expect((await gateway.json<{ items: unknown[] }>('audit', 'search', 'everything', '--all')).items.length).toBeGreaterThan(3);
+    expect((await gateway.json<{ items: { call: string }[] }>('audit', 'search', '--method', 'tools/call', '--all')).items.map((item) => item.call)).toContain(call);
+    expect((await gateway.json<{ items: unknown[] }>('audit', 'search', '--during', call)).items).toEqual([]);
+    expect((await gateway.run('audit', 'search', '--method', 'resources/read')).stdout).not.toContain(call);
 
     const path = join(folder, 'calls.jsonl');
     expect((await gateway.run('audit', 'export', '--tool', 'echo', '--output', path)).stdout).toMatch(/calls\.jsonl: \d+ calls\n$/);
