@@ -61,12 +61,17 @@ describe('what a legacy server asks of a modern client', () => {
     expect(await recordedSince(before)).toEqual(['call.admitted tools/call', 'call.admitted elicitation/create', 'call.completed', 'call.completed']);
   });
 
-  it('may be several things, one after the other', async () => {
-    const first = await client.request('tools/call', { name: 'legacy__ask_twice', arguments: sampling });
-    const second = await again('legacy__ask_twice', sampling, first, { [namesIn(first)[0]!]: sampled });
-    expect(resultOf(second)['resultType']).toBe('input_required');
-    const third = await again('legacy__ask_twice', sampling, second, { [namesIn(second)[0]!]: sampled });
-    expect(valueOf(third)).toEqual({ first: { result: sampled }, second: { result: sampled } });
+  it('may be several things at once, which the client may answer one by one', async () => {
+    const many = { count: 3, request: sampling };
+    let answered = await client.request('tools/call', { name: 'legacy__ask_many', arguments: many });
+    const asked = new Set<string>();
+    for (; resultOf(answered)['resultType'] === 'input_required';) {
+      const [name = ''] = namesIn(answered);
+      asked.add(name);
+      answered = await again('legacy__ask_many', many, answered, { [name]: sampled });
+    }
+    expect(asked.size).toBe(3);
+    expect(valueOf(answered)).toEqual({ answers: [{ result: sampled }, { result: sampled }, { result: sampled }] });
   });
 
   it('is asked again when the client comes back without it', async () => {
@@ -110,7 +115,7 @@ describe('the state of a round', () => {
   it('counts for the same request only', async () => {
     const first = await start();
     expect(await again('legacy__ask', sampling, first, {})).toMatchObject(refused);
-    expect(await again('legacy__ask_twice', form, first, {})).toMatchObject(refused);
+    expect(await again('legacy__ask_many', form, first, {})).toMatchObject(refused);
     expect(valueOf(await again('legacy__ask', form, first, { [namesIn(first)[0]!]: ada }))).toEqual({ result: ada });
   });
 

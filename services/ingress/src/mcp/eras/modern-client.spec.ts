@@ -1,0 +1,174 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it, jest } from '@jest/globals';
+import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { FakeResponse } from '../../../test/support/fakes.js';
+import { Exchange } from '../exchange.js';
+import { ModernClient, takesTasks, type Waiting } from './modern-client.js';
+
+const form: JsonObject = { message: 'Your name?' };
+const forever = new AbortController().signal;
+
+function exchange(): { readonly one: Exchange; readonly response: FakeResponse } {
+  const response = new FakeResponse();
+  return { one: new Exchange({} as IncomingMessage, response.asResponse, { json: true, stream: true }, 0), response };
+}
+
+class Desk implements Waiting {
+  readonly parked: ModernClient[] = [];
+  readonly forget = jest.fn();
+  ended = 0;
+  park(client: ModernClient): string {
+    return `state-${this.parked.push(client)}`;
+  }
+  begin(): ReturnType<Waiting['begin']> {
+    return { taskId: 'T', created: 0, ttlMs: 10, pollIntervalMs: 5, ended: () => void (this.ended += 1) };
+  }
+}
+
+function made(more: { capabilities?: JsonObject; logLevel?: string; answers?: JsonObject } = {}): { client: ModernClient; response: FakeResponse; desk: Desk; cancel: jest.Mock } {
+  const { one, response } = exchange();
+  const desk = new Desk();
+  const cancel = jest.fn();
+  const envelope = { client: null, capabilities: more.capabilities ?? {}, logLevel: more.logLevel };
+  return { client: new ModernClient(one, 1, envelope, desk, cancel, more.answers), response, desk, cancel };
+}
+
+const soon = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const last = (response: FakeResponse): JsonObject => JSON.parse(response.written.at(-1)!) as JsonObject;
+
+describe('what a client without sessions is told', () => {
+  it.each([
+    [undefined, 'error', 0],
+    ['warning', 'info', 0],
+    ['warning', 'warning', 1],
+    ['info', 'emergency', 1],
+    ['nonsense', 'emergency', 0],
+    ['debug', 'nonsense', 0],
+  ])('of a log is what it asked for: %s, %s', (logLevel, level, told) => {
+    const { client, response } = made(logLevel === undefined ? {} : { logLevel });
+    client.notify('notifications/message', { level, data: 'x' });
+    expect(response.messages).toHaveLength(told);
+  });
+
+  it('is nothing once its request has ended with questions', async () => {
+    const { client, response } = made();
+    void client.ask('elicitation/create', form, forever);
+    await soon();
+    client.notify('notifications/progress', { progress: 1 });
+    expect(response.written).toHaveLength(1);
+  });
+});
+
+describe('what a client without sessions is asked', () => {
+  it('ends its request, under the names of the server where it has some', async () => {
+    const { client, response } = made();
+    void client.ask('elicitation/create', form, forever, undefined, 'user');
+    void client.ask('roots/list', {}, forever);
+    await soon();
+    expect(last(response)).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: {
+        resultType: 'input_required',
+        inputRequests: { user: { method: 'elicitation/create', params: form }, 'question-1': { method: 'roots/list', params: {} } },
+        requestState: 'state-1',
+      },
+    });
+  });
+
+  it('is answered by its next request, and what is left is asked again', async () => {
+    const { client, desk } = made();
+    const [first, second] = [client.ask('elicitation/create', form, forever), client.ask('roots/list', {}, forever)];
+    await soon();
+    const next = exchange();
+    client.comeBack(next.one, 2, { 'question-1': { action: 'decline' } });
+    expect(await first).toEqual({ result: { action: 'decline' } });
+    await soon();
+    expect(last(next.response)).toMatchObject({ id: 2, result: { inputRequests: { 'question-2': { method: 'roots/list' } }, requestState: 'state-2' } });
+    const third = exchange();
+    client.comeBack(third.one, 3, { 'question-2': { roots: [] } });
+    expect(await second).toEqual({ result: { roots: [] } });
+    client.finish({ result: { done: true } });
+    expect(last(third.response)).toEqual({ jsonrpc: '2.0', id: 3, result: { done: true } });
+    expect(desk.parked).toHaveLength(2);
+  });
+
+  it('is not asked where it has said the answer already', async () => {
+    const { client, response } = made({ answers: { user: { action: 'accept' } } });
+    expect(await client.ask('elicitation/create', form, forever, undefined, 'user')).toEqual({ result: { action: 'accept' } });
+    await soon();
+    expect(response.written).toEqual([]);
+  });
+
+  it('is taken back when nobody waits for it any more', async () => {
+    const stop = new AbortController();
+    const { client } = made();
+    const answer = client.ask('elicitation/create', form, stop.signal);
+    await soon();
+    stop.abort();
+    await expect(answer).rejects.toMatchObject({ reason: 'cancelled', sent: 'maybe' });
+  });
+
+  it('is refused when it is gone', async () => {
+    const { client, response, cancel } = made();
+    response.asResponse.emit('close');
+    expect(cancel).toHaveBeenCalledTimes(1);
+    await expect(client.ask('elicitation/create', form, forever)).rejects.toMatchObject({ sent: 'no' });
+  });
+});
+
+describe('the end of a call whose client was asked something', () => {
+  it('waits for the client to come back', async () => {
+    const { client } = made();
+    client.ask('elicitation/create', form, forever).catch(() => undefined);
+    await soon();
+    client.finish({ result: { without: 'an answer' } });
+    const next = exchange();
+    client.comeBack(next.one, 2, {});
+    expect(last(next.response)).toEqual({ jsonrpc: '2.0', id: 2, result: { without: 'an answer' } });
+  });
+});
+
+describe('a call that is a task', () => {
+  const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
+
+  it('is one only for a client that knows them', () => {
+    const { client, response } = made();
+    client.becomeTask();
+    expect(response.written).toEqual([]);
+    expect([takesTasks({}), takesTasks({ extensions: [] }), takesTasks(capabilities)]).toEqual([false, false, true]);
+  });
+
+  it('shows how it is going', async () => {
+    const { client, response, desk, cancel } = made({ capabilities });
+    client.becomeTask();
+    expect(last(response)).toMatchObject({ result: { resultType: 'task', taskId: 'T', status: 'working', ttlMs: 10, pollIntervalMs: 5 } });
+    const answer = client.ask('elicitation/create', form, forever, undefined, 'user');
+    expect(client.seen()).toMatchObject({ status: 'input_required', inputRequests: { user: { method: 'elicitation/create', params: form } } });
+    client.tell({ other: { action: 'accept' }, user: { action: 'decline' } });
+    expect(await answer).toEqual({ result: { action: 'decline' } });
+    expect(client.seen()).toMatchObject({ status: 'working' });
+    client.finish({ result: { content: [] } });
+    expect(client.seen()).toMatchObject({ status: 'completed', result: { resultType: 'complete', content: [] } });
+    expect(desk.ended).toBe(1);
+    client.abandon();
+    expect(cancel).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    [undefined, { status: 'cancelled' }],
+    [{ error: { code: 1, message: 'm' } }, { status: 'failed', error: { code: 1, message: 'm' } }],
+  ])('that ended with %j is %j', (reply, expected) => {
+    const { client } = made({ capabilities });
+    client.becomeTask();
+    client.finish(reply);
+    expect(client.seen()).toMatchObject(expected);
+  });
+
+  it('is given up when its client says so', () => {
+    const { client, cancel } = made({ capabilities });
+    client.becomeTask();
+    client.abandon();
+    expect(cancel).toHaveBeenCalledTimes(1);
+  });
+});
