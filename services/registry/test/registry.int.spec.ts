@@ -388,6 +388,26 @@ describe('prompts, resources and templates', () => {
     expect((await ask('DELETE', '/v1/servers/wild')).status).toBe(204);
   });
 
+  it('with the longest URI that there may be are kept and published like others', async () => {
+    // Without a pattern, so that no index can make it shorter.
+    const uri = `file:///${randomBytes(996).toString('hex')}`;
+    const template = `demo:///{x}${randomBytes(994).toString('hex')}`;
+    const long = Object.assign(await upstream(), { resources: [{ uri }], templates: [{ uriTemplate: template }] });
+    await add('long', long);
+    expect(await reached('long')).toMatchObject({ reachable: true, resources: 1, templates: 1 });
+    await eventually('both are published', async () => {
+      const found = await state();
+      return found.get(`resource/long/${uri}`)?.uri === uri && found.get(`template/long/${template}`)?.template === template;
+    });
+    const { items, next } = (await ask('GET', '/v1/resources?server=long&limit=1')).body;
+    expect([items.length, next]).toEqual([1, null]);
+    long.resources = [{ uri }, { uri: `${uri.slice(0, -1)}z` }];
+    await ask('POST', '/v1/servers/long/discover');
+    const first = (await ask('GET', '/v1/resources?server=long&limit=1')).body;
+    expect((await ask('GET', `/v1/resources?server=long&limit=1&cursor=${first.next}`)).body.items).toHaveLength(1);
+    expect((await ask('DELETE', '/v1/servers/long')).status).toBe(204);
+  });
+
   it('that cannot be served are left out, and the rest is', async () => {
     const odd = Object.assign(await upstream(), {
       prompts: [{ name: 'a\nb' }, { name: 'x'.repeat(129) }, { title: 'no name' }, greet, greet],
