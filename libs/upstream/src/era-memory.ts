@@ -26,10 +26,6 @@ export class EraMemory {
     if (this.#known.size >= most) for (const oldest of this.#known.keys()) if (this.#known.size >= most) this.#known.delete(oldest);
     this.#known.set(key, { opening, until: performance.now() + this.keep_ms });
   }
-
-  forget(transport: Transport): void {
-    this.#known.delete(keyOf(transport));
-  }
 }
 
 function keyOf(transport: Transport): string {
