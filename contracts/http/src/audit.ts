@@ -160,7 +160,7 @@ export const callFilter = {
   server: name.optional(),
   method: name.optional().describe('The method of MCP: `tools/call`, `resources/read`, …'),
   during: Ulid.optional().describe('What servers asked of the client in the course of this call.'),
-  tool: z.string().min(1).max(500).optional().describe("The server's own name for the tool, the prompt or the resource (its URI), or the name that clients use for it."),
+  tool: z.string().min(1).max(2048).optional().describe("The server's own name for the tool, the prompt or the resource (its URI), or the name that clients use for it."),
   session: name.optional(),
   effect: Effect.optional().describe('What the policy decided.'),
   status: CallStatus.optional(),

@@ -45,7 +45,7 @@ describe('what a client asks for', () => {
     ['prompts/get', { name: 1 }, /prompts\/get needs "name"/],
     ['prompts/get', { name: 'greet', arguments: 'Ada' }, /"arguments" of prompts\/get must be an object/],
     ['resources/read', {}, /resources\/read needs "uri"/],
-    ['resources/read', { uri: `file:///${'x'.repeat(2_048)}` }, /at most 2048 characters/],
+    ['resources/read', { uri: `file:///${'x'.repeat(6_144)}` }, /at most 6144 characters/],
     ['resources/subscribe', { uri: null }, /resources\/subscribe needs "uri"/],
     ['completion/complete', { ref: 'greet' }, /needs "ref", an object/],
     ['completion/complete', { ref: { type: 'ref/tool', name: 'greet' } }, /"ref\/prompt" or "ref\/resource"/],

@@ -23,14 +23,16 @@ export interface Asked {
   readonly extra?: JsonObject | undefined;
 }
 
+/** A listed URI has 2,000 bytes at most, and three times that where it is percent-encoded behind the name of its server. */
+const longestUri = 6_144;
 /** Names and URIs are limited, because they are recorded in clear. */
 const longest: Readonly<Record<ClientMethod, number>> = {
   'tools/call': 256,
   'prompts/get': 256,
-  'resources/read': 2_048,
-  'resources/subscribe': 2_048,
-  'resources/unsubscribe': 2_048,
-  'completion/complete': 2_048,
+  'resources/read': longestUri,
+  'resources/subscribe': longestUri,
+  'resources/unsubscribe': longestUri,
+  'completion/complete': longestUri,
 };
 
 /** Reads the parameters of a request of a client. `logLevel`: what its session asked for, for servers that are told with each request. Throws Failure. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { ToolLabel } from '@customhouse/events/registry/events';
+import { asked } from '../mcp/asked.js';
 import { Catalog, type CatalogChange } from './catalog.js';
 import { everything, type Endpoint } from './endpoint.js';
 
@@ -173,6 +174,19 @@ describe('resources of the catalogue', () => {
     expect(catalog.choices(everything, 'file:///x')).toEqual([first, second]);
     expect(uris(catalog, at('b'))).toEqual(['customhouse://b/file%3A%2F%2F%2Fx']);
     expect(catalog.findResource(at('b'), 'file:///x')).toMatchObject({ server: 'b' });
+  });
+
+  it('that are as long as a URI may be can be asked for under the name of their server', () => {
+    const catalog = new Catalog();
+    const name = 'n'.repeat(32);
+    const longest = `x:${'/'.repeat(1_998)}`;
+    for (const one of [name, 'b']) {
+      server(catalog, one);
+      resource(catalog, one, longest);
+    }
+    const [, exposed] = uris(catalog);
+    expect(asked(1, 'resources/read', { uri: exposed! }).name).toBe(exposed);
+    expect(catalog.findResource(everything, exposed!)).toMatchObject({ server: name, uri: longest });
   });
 
   it('that a template of another server matches are not left to whoever came first', () => {
