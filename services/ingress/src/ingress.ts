@@ -134,6 +134,7 @@ export class Ingress {
       parts,
       sessions,
       asks,
+      aside: (session, message) => this.#streams.tell(session, message) || this.#peers.tell([session], message),
       peers: this.#peers,
       resumptions,
       lists,

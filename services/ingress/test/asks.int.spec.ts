@@ -214,11 +214,26 @@ describe('a server is told of a client', () => {
     expect(declared()).toEqual({ roots: { listChanged: true } });
   });
 
-  it('that its roots changed', async () => {
-    const { id, stream } = await client.call('asker__tell', { messages: [] });
+  it('that its roots changed, and asks for them on the standing stream', async () => {
+    // No other test has this profile, so the server has a connection of its own for it.
+    const mover = await connected({ roots: {}, elicitation: {} });
+    const standing = await mover.listen();
+    const connections = server.standing;
+    const { id, stream } = await mover.call('asker__tell', { messages: [] });
     await stream.answer(id);
-    await client.post({ method: 'notifications/roots/list_changed' });
+    await mover.post({ method: 'notifications/roots/list_changed' });
     await eventually(() => server.notifications.some(({ method }) => method === 'notifications/roots/list_changed'));
+    await eventually(() => server.standing > connections);
+    const before = (await gateway.events()).length;
+    const answers = server.answers.length;
+    server.demand('roots/list', {});
+    const asked = await standing.method('roots/list');
+    await mover.post({ id: asked['id']!, result: { roots: [] } });
+    await eventually(() => server.answers.slice(answers).some(({ result }) => result !== undefined));
+    const [event] = (await gateway.events()).slice(before);
+    expect(event).toMatchObject({ type: 'call.admitted', data: { method: 'roots/list', server: 'asker', tool: '', exposed: '' } });
+    expect((event!.data as JsonObject)['during']).toBeUndefined();
+    standing.break();
   });
 });
 

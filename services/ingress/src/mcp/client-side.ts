@@ -12,6 +12,9 @@ export interface ClientSide {
   /** The call will take long, and its server has said so. A client that knows tasks is answered with one, and looks after it. */
   becomeTask?(): void;
 
+  /** It can be asked things after its call has ended. */
+  readonly outlivesCalls?: boolean;
+
   /**
    * Tells the client something that belongs to its call: progress (with the client's own token), logging. Left out when the client takes no
    * stream, does not keep up, or is gone.

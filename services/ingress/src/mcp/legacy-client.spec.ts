@@ -5,13 +5,16 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { FakeResponse, session } from '../../test/support/fakes.js';
 import { ClientAsks } from './client-asks.js';
 import { Exchange } from './exchange.js';
-import { LegacyClient } from './legacy-client.js';
+import { LegacyClient, type Aside } from './legacy-client.js';
 
-function connected(accepts = { json: true, stream: true, streamFirst: false }): { client: LegacyClient; response: FakeResponse; asks: ClientAsks; exchange: Exchange } {
+function connected(
+  accepts = { json: true, stream: true, streamFirst: false },
+  aside: Aside = () => false,
+): { client: LegacyClient; response: FakeResponse; asks: ClientAsks; exchange: Exchange } {
   const response = new FakeResponse();
   const exchange = new Exchange({} as IncomingMessage, response.asResponse, accepts, 0);
   const asks = new ClientAsks(randomBytes(32), undefined);
-  return { client: new LegacyClient('01JCALL', { ...session, capabilities: { sampling: {} } }, exchange, asks), response, asks, exchange };
+  return { client: new LegacyClient('01JCALL', { ...session, capabilities: { sampling: {} } }, exchange, asks, aside), response, asks, exchange };
 }
 
 const never = new AbortController().signal;
@@ -88,6 +91,21 @@ describe('a legacy client', () => {
     const { client, asks } = connect();
     await expect(client.ask('roots/list', {}, never)).rejects.toMatchObject({ reason: 'closed', sent: 'no' });
     expect(asks.size).toBe(0);
+  });
+
+  it('that has its answer already is asked on its standing stream', async () => {
+    const aside: [string, JsonObject][] = [];
+    const { client, exchange, asks } = connected(undefined, (...what) => aside.push(what) > 0);
+    exchange.answer('{}');
+    const abort = new AbortController();
+    const answer = client.ask('roots/list', {}, abort.signal);
+    expect(aside).toEqual([[session.id, { jsonrpc: '2.0', id: expect.any(String), method: 'roots/list', params: {} }]]);
+    listenerOf(asks, aside[0]![1]).onAnswer({ result: { roots: [] } });
+    expect(await answer).toEqual({ result: { roots: [] } });
+    const second = client.ask('roots/list', {}, abort.signal);
+    abort.abort();
+    await expect(second).rejects.toMatchObject({ reason: 'cancelled', sent: 'maybe' });
+    expect(aside[2]![1]).toMatchObject({ method: 'notifications/cancelled', params: { requestId: aside[1]![1]['id'] } });
   });
 
   it('is not asked what nobody wants to know any more', async () => {

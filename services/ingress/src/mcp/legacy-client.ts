@@ -6,13 +6,22 @@ import type { ClientSide } from './client-side.js';
 import type { Exchange } from './exchange.js';
 import type { Session } from './sessions.js';
 
-/** A client of the legacy era: it is told and asked on the stream that its own request is answered with, and answers with a POST. */
+/** Sends something to the client of a session on its standing stream. False when it certainly has none. */
+export type Aside = (session: string, message: JsonObject) => boolean;
+
+/**
+ * A client of the legacy era: it is told and asked on the stream that its own request is answered with, and answers with a POST. When that
+ * stream has ended, it is asked on its standing one.
+ */
 export class LegacyClient implements ClientSide {
+  readonly outlivesCalls = true;
+
   constructor(
     private readonly call: string,
     private readonly session: Session,
     private readonly exchange: Exchange,
     private readonly asks: ClientAsks,
+    private readonly aside: Aside,
   ) {}
 
   get capabilities(): JsonObject {
@@ -40,15 +49,22 @@ export class LegacyClient implements ClientSide {
       const onAbort = (): void => {
         end();
         const reason = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? 'timeout' : 'cancelled';
-        this.notify('notifications/cancelled', { requestId: waiting.id, reason: reason === 'timeout' ? 'the answer took too long' : 'the answer is no longer needed' });
+        this.#send({
+          jsonrpc: '2.0',
+          method: 'notifications/cancelled',
+          params: { requestId: waiting.id, reason: reason === 'timeout' ? 'the answer took too long' : 'the answer is no longer needed' },
+        });
         reject(new UpstreamFailed(reason, 'maybe', reason === 'timeout' ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
       };
       signal.addEventListener('abort', onAbort);
-      const text = JSON.stringify({ jsonrpc: '2.0', id: waiting.id, method, params: inItsWords(method, params, waiting.id) });
-      if (this.exchange.deliver(text, performance.now())) return;
+      if (this.#send({ jsonrpc: '2.0', id: waiting.id, method, params: inItsWords(method, params, waiting.id) })) return;
       end();
       reject(new UpstreamFailed('closed', 'no', 'the client of the call is gone, or takes no stream on which it could be asked'));
     });
+  }
+
+  #send(message: JsonObject): boolean {
+    return this.exchange.deliver(JSON.stringify(message), performance.now()) || this.aside(this.session.id, message);
   }
 }
 

@@ -86,11 +86,12 @@ export class Peers {
     this.#toAll(request.method ?? 'POST', request.url ?? '/', forwardable(request.headers), message === undefined ? undefined : JSON.stringify(message));
   }
 
-  /** Lets the other replicas tell the clients of these sessions something on their standing streams. Does not wait for them. */
-  tell(sessions: readonly string[], notification: JsonObject): void {
-    if (this.options.peers.length === 0) return;
+  /** Lets the other replicas tell the clients of these sessions something on their standing streams. Does not wait for them. False when there are none. */
+  tell(sessions: readonly string[], notification: JsonObject): boolean {
+    if (this.options.peers.every((peer) => peer === this.options.self)) return false;
     const body = JSON.stringify({ sessions, notification });
     this.#toAll('POST', noticesPath, { 'content-type': 'application/json', [sealHeader]: this.#seal(body, Date.now()), [forwardedHeader]: '1' }, body);
+    return true;
   }
 
   /** What another replica wants told; undefined when it does not come from one. */

@@ -41,6 +41,8 @@ export function answerUpstream(parent: Call, request: UpstreamRequest, parts: Pa
 export async function askClient(parent: Call, ask: Ask, parts: Parts): Promise<UpstreamAnswer> {
   const { client } = parent;
   if (client === undefined) return refusal(errorCodes['internal-error'], 'the call goes on without its client, so nothing can be asked of it');
+  if (parent.phase === 'ended' && client.outlivesCalls !== true)
+    return refusal(errorCodes['internal-error'], 'the call has ended, and its client is asked things in the course of calls only');
   const missing = lacking(client.capabilities, ask.method, ask.params);
   if (missing !== undefined) return { error: { ...missing } };
   if (parent.asking >= parts.settings.asksPerCall)
@@ -92,10 +94,12 @@ async function send(call: Call, ask: Ask, client: ClientSide, parts: Parts): Pro
 function callFor(parent: Call, ask: Ask): Call {
   const now = Date.now();
   const { name, traceparent } = parent.asked;
-  const asked = { requestId: 0, method: ask.method, name, arguments: ask.params, progressToken: undefined, traceparent };
-  const call = new Call(newUlid(now), asked, parent.caller, parent.session, parent.address, undefined, now, parent.id);
+  // What is asked between calls belongs to none; the last one only says whose client it is for.
+  const between = parent.phase === 'ended';
+  const asked = { requestId: 0, method: ask.method, name: between ? '' : name, arguments: ask.params, progressToken: undefined, traceparent };
+  const call = new Call(newUlid(now), asked, parent.caller, parent.session, parent.address, undefined, now, between ? undefined : parent.id);
   call.server = parent.server;
-  call.target = parent.target;
+  call.target = between ? '' : parent.target;
   call.served = { server: parent.server, definition: null, labels: [], generation: parent.served?.generation ?? 0 };
   return call;
 }

@@ -103,13 +103,25 @@ describe('a request of a server', () => {
     expect(first.requests).toHaveLength(1);
   });
 
-  it('that comes while no call is in flight is answered with an error', async () => {
+  it('that comes between calls is for the client of the last call that can be asked something', async () => {
+    const { line, servers } = lineTo();
+    const roots = { capabilities: { roots: {} }, key: 'roots' };
+    const [first, last] = [errand({ profile: roots }), errand({ profile: roots })];
+    const server = await sent(line, servers, first);
+    await sent(line, servers, last);
+    for (const call of server.calls) call.answer(done);
+    await settled();
+    server.say(question);
+    expect([first.requests.length, last.requests.length]).toEqual([0, 1]);
+  });
+
+  it('that comes while there is no call that it could belong to is answered with an error', async () => {
     const { line, servers } = lineTo();
     const server = await sent(line, servers, errand());
     server.calls[0]!.answer(done);
     await settled();
     server.say(question);
-    expect(server.responses).toEqual([[7, { error: { code: -32601, message: expect.stringContaining('no call is in flight') } }]]);
+    expect(server.responses).toEqual([[7, { error: { code: -32601, message: expect.stringContaining('no call that it belongs to') } }]]);
   });
 
   it('is aborted when the server takes it back, and its answer goes nowhere', async () => {

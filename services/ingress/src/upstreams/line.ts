@@ -27,6 +27,8 @@ export class Line {
   #who: string | undefined;
   /** What a client asked for last with logging/setLevel. */
   #level: JsonObject | undefined;
+  /** The last call whose client can be asked something: what the server asks between calls is for that client. */
+  #last: Errand | undefined;
   /** Several principals use it, so what belongs to no call is nobody's. */
   #mixed = false;
   readonly #subscriptions = new Subscriptions();
@@ -60,6 +62,7 @@ export class Line {
   async call(errand: Errand): Promise<UpstreamAnswer> {
     // Before the connection is opened: what a server asks at once belongs to whoever had it opened.
     this.#errands.add(errand);
+    if (errand.profile.key !== '') this.#last = errand;
     this.#addressee(errand);
     try {
       const upstream = this.#connection.present ?? (await this.#connection.connect());
@@ -121,7 +124,7 @@ export class Line {
   #onMessage(upstream: Upstream, message: JsonObject, own: Errand | undefined): void {
     const { id, method } = message;
     const params = isJsonObject(message['params']) ? message['params'] : {};
-    if (isRequestId(id)) return this.#onRequest(upstream, { id, method: String(method), params }, own ?? this.#latest());
+    if (isRequestId(id)) return this.#onRequest(upstream, { id, method: String(method), params }, own ?? this.#latest() ?? this.#last);
     if (method === 'notifications/cancelled') {
       if (isRequestId(params['requestId'])) this.#requests.get(params['requestId'])?.abort();
     } else if (method === 'notifications/resources/updated') {
@@ -150,7 +153,7 @@ export class Line {
   #onRequest(upstream: Upstream, { id, method, params }: { readonly id: RequestId; readonly method: string; readonly params: JsonObject }, errand: Errand | undefined): void {
     const respond = (answer: UpstreamAnswer): void => void upstream.respond(id, answer).catch(() => undefined);
     if (errand?.onRequest === undefined)
-      return respond({ error: { code: -32601, message: `${method.slice(0, 100)} cannot be asked of the client now: no call is in flight that it belongs to` } });
+      return respond({ error: { code: -32601, message: `${method.slice(0, 100)} cannot be asked of the client now: there is no call that it belongs to` } });
     const abort = new AbortController();
     this.#requests.get(id)?.abort();
     this.#requests.set(id, abort);

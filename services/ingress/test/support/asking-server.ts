@@ -57,6 +57,11 @@ export class AskingServer {
     for (const stream of this.#standing) stream.write(event({ jsonrpc: '2.0', method, params }));
   }
 
+  /** Asks the client of the latest session something on its standing stream, outside of any call. */
+  demand(method: string, params: JsonObject): void {
+    [...this.#standing].at(-1)!.write(event({ jsonrpc: '2.0', id: `up-${(this.#count += 1)}`, method, params }));
+  }
+
   async close(): Promise<void> {
     this.release();
     const closed = new Promise((resolve) => this.#server.close(resolve));
