@@ -101,4 +101,5 @@ export const requirements: readonly Requirement[] = [
   { id: 'peer-client-mcporter', source: 'README.md', behaviour: 'mcporter works.' },
   { id: 'peer-client-mcp-remote', source: 'README.md', behaviour: 'mcp-remote carries a client that speaks only stdio.' },
   { id: 'peer-client-ai-sdk', source: 'README.md', behaviour: "The AI SDK's client works." },
+  { id: 'conformance', source: 'README.md', behaviour: 'The public conformance suites of both revisions score through the gateway what they score directly.' },
 ];
