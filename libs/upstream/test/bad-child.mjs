@@ -48,6 +48,8 @@ createInterface({ input: process.stdin }).on('line', (line) => {
       return;
     case 'environment':
       return result(message.id, { names: Object.keys(process.env).sort(), given: process.env.GIVEN });
+    case 'pid':
+      return result(message.id, { pid: process.pid });
     case 'limits':
       return result(message.id, { limits: process.platform === 'linux' ? readFileSync('/proc/self/limits', 'utf8') : '' });
     case 'echo-arguments':

@@ -1,15 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { HttpClient } from '../src/http-client.js';
 import type { UpstreamLogger } from '../src/logger.js';
 import { openUpstream, type UpstreamOptions } from '../src/open-upstream.js';
+import { SupervisedUpstream } from '../src/supervised-upstream.js';
 import type { CallOptions, Upstream } from '../src/upstream.js';
 import { eventually } from './stand-in.js';
 
 const script = fileURLToPath(new URL('./bad-child.mjs', import.meta.url));
 const limits: CallOptions = { timeout_ms: 3_000, max_bytes: 1_000_000 };
-const opened: Upstream[] = [];
+const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const upstream of opened.splice(0)) await upstream.close();
 });
@@ -141,6 +143,24 @@ describe('a stdio upstream', () => {
     const nul = openUpstream({ kind: 'stdio', command: 'a\0b', args: [], env: {} }, { clientInfo: { name: 'test', version: '1' }, http: new HttpClient() });
     expect(await failure(nul)).toMatchObject({ reason: 'spawn-failed' });
     expect(await failure(start('exits-at-once'))).toMatchObject({ reason: 'closed', message: expect.stringContaining('code 3') });
+  });
+
+  it('is started again after it was killed, and leaves no zombie behind', async () => {
+    const pids: number[] = [];
+    const supervised = new SupervisedUpstream({ open: () => start('pid'), backoff_min_ms: 1, backoff_max_ms: 2 });
+    opened.push({ close: () => supervised.close() });
+    for (let life = 0; life < 3; life += 1) {
+      let upstream: Upstream | undefined;
+      // Between two lives it refuses for a moment.
+      while (upstream === undefined) upstream = await supervised.connect().catch(() => sleep(5, undefined));
+      const answer = (await upstream.call({ method: 'x' }, limits)) as { result: { pid: number } };
+      pids.push(answer.result.pid);
+      process.kill(answer.result.pid, 'SIGKILL');
+      expect(await upstream.closed).toBe('the process was ended by SIGKILL');
+    }
+    expect(new Set(pids).size).toBe(3);
+    // A zombie would still be there to be signalled.
+    expect(pids.filter(alive)).toEqual([]);
   });
 
   it('ends a process that ignores SIGTERM, and everything that a process started', async () => {
