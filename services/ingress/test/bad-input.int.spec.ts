@@ -159,7 +159,7 @@ describe('HTTP that no library sends', () => {
   it('a body that says nothing of its length is measured as it comes', async () => {
     const chunk = `${(10_000).toString(16)}\r\n${'x'.repeat(10_000)}\r\n`;
     const head = `POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`;
-    const answer = await sendRaw(port, [head, ...Array.from({ length: 20 }, () => chunk)]);
+    const answer = await sendRaw(port, [head, ...Array.from({ length: 20 }, () => chunk)], 5_000);
     expect([answer.status, answer.ended]).toEqual([413, true]);
     expect(answer.text).toContain('body-too-large');
   });
@@ -197,14 +197,14 @@ describe('HTTP that no library sends', () => {
     expect((await client.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { accept })).response.status).toBe(status);
   });
 
-  it.each<[string, number, object?]>([
-    ['2025-11-25', 200],
-    ['2025-06-18', 200],
-    ['2024-11-05', 200],
+  it.each<[string, number, object | undefined]>([
+    ['2025-11-25', 200, undefined],
+    ['2025-06-18', 200, undefined],
+    ['2024-11-05', 200, undefined],
     // Its requests say who they are in the body, and this one does not.
     ['2026-07-28', 400, { code: -32602 }],
     ['banana', 400, { code: -32022, data: { supported: ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] } }],
-  ])('the protocol revision %s', async (revision, status, error?: object) => {
+  ])('the protocol revision %s', async (revision, status, error) => {
     const { response, message } = await client.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { 'mcp-protocol-version': revision });
     expect(response.status).toBe(status);
     if (error !== undefined) expect(message).toMatchObject({ error });
