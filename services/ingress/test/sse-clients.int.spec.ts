@@ -11,6 +11,7 @@ import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
 const replicas: Gateway[] = [];
 let asker: AskingServer;
 const opened: { close(): unknown }[] = [];
+const closers: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   asker = await AskingServer.start();
@@ -29,6 +30,7 @@ beforeAll(async () => {
   await replicas[0]!.addServer('asker', asker.transport);
 }, 90_000);
 afterAll(async () => {
+  for (const close of closers) await close();
   for (const replica of replicas.toReversed()) await replica.close();
   await asker?.close();
 }, 30_000);
@@ -153,6 +155,23 @@ describe('clients of HTTP+SSE', () => {
 });
 
 describe('a stream of HTTP+SSE', () => {
+  it('stays for the answers to calls in flight when the gateway stops', async () => {
+    const leaving = await Gateway.start({ rules: allowEveryMethod, beside: replicas[0]! });
+    closers.push(() => leaving.close());
+    await eventually(() => leaving.ingress.knowsTool('asker', 'wait'));
+    const stream = await RawStream.open(new URL('/sse', leaving.url));
+    const messages = new URL(stream.endpoint, leaving.url);
+    await post(messages, initialize);
+    await eventually(() => stream.message(1) !== undefined);
+    await post(messages, { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'asker__wait', arguments: {} } });
+    await eventually(() => asker.held === 1);
+    const stopping = leaving.ingress.stop();
+    asker.release();
+    await stopping;
+    await eventually(() => stream.message(2) !== undefined);
+    expect(stream.message(2)).toHaveProperty('result');
+  }, 30_000);
+
   it('names the place for messages first, and accepts each message there with 202', async () => {
     const stream = await RawStream.open(at('/sse'));
     expect(stream.events).toEqual([{ name: 'endpoint', data: expect.stringMatching(/^\/messages\/[A-Za-z0-9_-]+$/) }]);

@@ -107,13 +107,14 @@ export class McpServer {
     this.#server.close();
     this.tools.streams.close();
     this.tools.listeners.close();
-    this.tools.sse.close();
     this.tools.resumptions.close();
   }
 
   /** Ends what is left. */
   close(): void {
     clearInterval(this.#ticker);
+    // Until now they were needed for the answers to calls in flight.
+    this.tools.sse.close();
     this.#server.close();
     this.#server.closeAllConnections();
   }

@@ -142,7 +142,9 @@ export class SseClients {
     connection.session = this.tools.legacy.session(sessionId, connection.caller, connection.at);
     const part = new EventPart(connection.response);
     // A client that does not read loses its stream, and with it everything.
-    part.once('close', () => connection.response.destroy());
+    part.once('close', () => {
+      if (!part.writableFinished) connection.response.destroy();
+    });
     try {
       this.tools.streams.open(part.asResponse, connection.caller, connection.session);
     } catch (error) {
