@@ -17,6 +17,8 @@ export interface ExpectedFailure {
   readonly scenario: string;
   readonly check?: string;
   readonly reason: string;
+  /** It depends on how busy the machine is: it may pass, too. Something else has to test it then. */
+  readonly depends?: true;
 }
 
 export function score(results: readonly ScenarioResult[]): Score {
@@ -28,7 +30,7 @@ export function score(results: readonly ScenarioResult[]): Score {
 
 /**
  * What is wrong with a pair of runs, in words; nothing when all is well. Directly every required scenario must pass. Through the gateway every check must
- * pass that passes directly. What is expected to fail may, and must.
+ * pass that passes directly. What is expected to fail may, and must, unless it depends on the machine.
  */
 export function problems(direct: readonly ScenarioResult[], through: readonly ScenarioResult[], expected: readonly ExpectedFailure[]): string[] {
   const found = [
@@ -38,7 +40,7 @@ export function problems(direct: readonly ScenarioResult[], through: readonly Sc
   const covers = (entry: ExpectedFailure, failure: (typeof found)[number]): boolean =>
     entry.way === failure.way && entry.scenario === failure.scenario && (entry.check === undefined || entry.check === failure.check);
   const surprising = found.filter((failure) => !expected.some((entry) => covers(entry, failure)));
-  const stale = expected.filter((entry) => !found.some((failure) => covers(entry, failure)));
+  const stale = expected.filter((entry) => !entry.depends && !found.some((failure) => covers(entry, failure)));
   return [
     ...surprising.map((failure) => `${failure.way}: ${failure.scenario}: ${failure.check}: ${failure.message}`),
     ...stale.map((entry) => `${entry.way}: ${entry.scenario}${entry.check === undefined ? '' : `: ${entry.check}`} is expected to fail, and passes: take it off the list`),
