@@ -159,7 +159,7 @@ export class Ingress {
         parts,
         conversations: new Conversations(this.#key('conversations'), settings.conversation_ms),
         rounds: this.#rounds,
-        tasks: new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, taskTimeout_ms: settings.taskTimeout_ms, log: this.host.log, sealer: this.host.sealer, now: Date.now }),
+        tasks: new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now }),
         peers: this.#peers,
         lists,
         streams: this.#streams,

@@ -32,6 +32,8 @@ export interface RoundRequest {
 export interface RoundLimits {
   /** How long a client may take to answer. One that takes longer hears for as long again how the call ended without it. */
   readonly askTimeout_ms: number;
+  /** Clients that are waited for at once; whoever was asked first is given up for another one. */
+  readonly calls: number;
 }
 
 /** Where a request that comes back belongs. */
@@ -91,6 +93,11 @@ export class Rounds {
 
   #park(client: ModernClient, digest: string): string {
     this.#forget(client);
+    if (this.#parked.size >= this.limits.calls)
+      for (const { client: first } of this.#parked.values()) {
+        this.#forget(first);
+        break;
+      }
     const id = newUlid();
     const kept_ms = 2 * this.limits.askTimeout_ms;
     const timer = setTimeout(() => this.#forget(client), kept_ms).unref();

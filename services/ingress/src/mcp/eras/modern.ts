@@ -9,7 +9,7 @@ import { modernRevisions } from '@customhouse/mcp-wire/revisions';
 import type { ClientMethod } from '@customhouse/policy-contract/methods';
 import { newUlid } from '@customhouse/sealing/random';
 import type { ServedTool } from '../../state/catalog.js';
-import { asked } from '../asked.js';
+import { asked, type Asked } from '../asked.js';
 import { Call } from '../call.js';
 import { metaOf, type Conversations } from '../conversations.js';
 import { Failure, HttpFailure } from '../failure.js';
@@ -146,7 +146,7 @@ export class ModernEra {
     if (turned !== undefined && 'find' in turned) return void this.#find(request, turned.find);
     const now = this.tools.now();
     const question = asked(id, method, turned?.call ?? params);
-    const wrong = this.#paramObjection(request, question.arguments);
+    const wrong = this.#paramObjection(request, question);
     if (wrong !== undefined) return this.#object(id, wrong, posted);
     const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
     const { rounds, tasks } = this.tools;
@@ -225,10 +225,8 @@ export class ModernEra {
   }
 
   /** The headers that repeat arguments of a tool have to say what the body says. */
-  #paramObjection({ method, posted }: Request, args: JsonObject): Objection | undefined {
-    if (method !== 'tools/call') return undefined;
-    const name = one(posted.exchange.request.headers[nameHeader]);
-    const tool = name === undefined ? undefined : this.tools.parts.catalog.findTool(posted.at, String(name));
+  #paramObjection({ posted }: Request, { method, name, arguments: args }: Asked): Objection | undefined {
+    const tool = method === 'tools/call' ? this.tools.parts.catalog.findTool(posted.at, name) : undefined;
     const declared = tool === undefined ? [] : this.#headersOf(tool);
     if (declared.length === 0) return undefined;
     const wrong = disagreement(declared, args, (header) => one(posted.exchange.request.headers[header]), toBase64);
