@@ -151,6 +151,17 @@ describe('what a server asks of the client of a call', () => {
     expect(valueIn(await stream.answer(id))).toEqual({ abandoned: true });
   });
 
+  it('is taken back when the client cancels the call that it belongs to', async () => {
+    const { id, stream } = await client.call('asker__ask', sampling);
+    const asked = await stream.method('sampling/createMessage');
+    const before = (await gateway.events()).length;
+    await client.post({ method: 'notifications/cancelled', params: { requestId: id } });
+    await eventually(async () => (await recordedSince(before)).length === 2);
+    expect(await recordedSince(before)).toEqual(['call.outcome.lost', 'call.outcome.lost']);
+    const late = await client.post({ id: asked['id']!, result: sampled });
+    expect(late.response.status).toBe(202);
+  });
+
   it('can be answered in the session that was asked only', async () => {
     const other = await connected(everything);
     const { id, stream } = await client.call('asker__ask', sampling);

@@ -135,6 +135,17 @@ describe('a request of a server', () => {
     expect([server.responses, made.messages]).toEqual([[], []]);
   });
 
+  it('that came on the stream of a call is aborted when the call ends, and one that came otherwise is not', async () => {
+    const { line, servers } = lineTo();
+    const made = errand();
+    const server = await sent(line, servers, made);
+    server.calls[0]!.options.onMessage!(question);
+    server.say({ ...question, id: 8 });
+    server.calls[0]!.answer(done);
+    await settled();
+    expect(made.requests.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+  });
+
   it('is aborted when the connection ends', async () => {
     const { line, servers } = lineTo();
     const made = errand();

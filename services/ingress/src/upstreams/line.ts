@@ -21,7 +21,7 @@ export class Line {
   /** In the order they came. */
   readonly #errands = new Set<Errand>();
   /** Requests of the server that have no answer yet, by its id. */
-  readonly #requests = new Map<RequestId, AbortController>();
+  readonly #requests = new Map<RequestId, { readonly abort: AbortController; /** The call on whose stream it came. */ readonly own: Errand | undefined }>();
   /** Sessions that use this connection, in order of last use. */
   readonly #audience = new Set<string>();
   #who: string | undefined;
@@ -86,6 +86,8 @@ export class Line {
       return this.#subscriptions.note(errand, answer);
     } finally {
       this.#errands.delete(errand);
+      // The stream that they came on has ended, so nobody waits for their answers.
+      for (const { abort, own } of this.#requests.values()) if (own === errand) abort.abort();
       this.used = performance.now();
     }
   }
@@ -124,9 +126,9 @@ export class Line {
   #onMessage(upstream: Upstream, message: JsonObject, own: Errand | undefined): void {
     const { id, method } = message;
     const params = isJsonObject(message['params']) ? message['params'] : {};
-    if (isRequestId(id)) return this.#onRequest(upstream, { id, method: String(method), params }, own ?? this.#latest() ?? this.#last);
+    if (isRequestId(id)) return this.#onRequest(upstream, { id, method: String(method), params }, own);
     if (method === 'notifications/cancelled') {
-      if (isRequestId(params['requestId'])) this.#requests.get(params['requestId'])?.abort();
+      if (isRequestId(params['requestId'])) this.#requests.get(params['requestId'])?.abort.abort();
     } else if (method === 'notifications/resources/updated') {
       for (const [session, uri] of this.#subscriptions.of(params['uri'])) this.onNotice([session], { ...message, params: { ...params, uri } });
     } else if (typeof method === 'string' && !ofTheCatalogue.has(method)) {
@@ -150,13 +152,14 @@ export class Line {
     return latest;
   }
 
-  #onRequest(upstream: Upstream, { id, method, params }: { readonly id: RequestId; readonly method: string; readonly params: JsonObject }, errand: Errand | undefined): void {
+  #onRequest(upstream: Upstream, { id, method, params }: { readonly id: RequestId; readonly method: string; readonly params: JsonObject }, own: Errand | undefined): void {
+    const errand = own ?? this.#latest() ?? this.#last;
     const respond = (answer: UpstreamAnswer): void => void upstream.respond(id, answer).catch(() => undefined);
     if (errand?.onRequest === undefined)
       return respond({ error: { code: -32601, message: `${method.slice(0, 100)} cannot be asked of the client now: there is no call that it belongs to` } });
     const abort = new AbortController();
-    this.#requests.get(id)?.abort();
-    this.#requests.set(id, abort);
+    this.#requests.get(id)?.abort.abort();
+    this.#requests.set(id, { abort, own });
     const meta = params['_meta'];
     const token = isJsonObject(meta) && isRequestId(meta['progressToken']) ? meta['progressToken'] : undefined;
     const request: UpstreamRequest = {
@@ -164,7 +167,7 @@ export class Line {
       params,
       signal: abort.signal,
       respond: (answer) => {
-        if (this.#requests.get(id) === abort) this.#requests.delete(id);
+        if (this.#requests.get(id)?.abort === abort) this.#requests.delete(id);
         // The server said that it no longer wants the answer.
         if (!abort.signal.aborted) respond(answer);
       },
@@ -177,7 +180,7 @@ export class Line {
   }
 
   #dropRequests(): void {
-    for (const abort of this.#requests.values()) abort.abort();
+    for (const { abort } of this.#requests.values()) abort.abort();
     this.#requests.clear();
   }
 
