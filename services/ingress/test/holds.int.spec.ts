@@ -9,6 +9,7 @@ import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
 import { AskingServer } from './support/asking-server.js';
 import { LibraryServer } from './support/library-server.js';
 import { RawClient } from './support/mcp.js';
+import { RawModernClient } from './support/modern.js';
 import { StreamingClient, valueIn } from './support/streaming-client.js';
 import { MischievousServer } from './support/upstream.js';
 
@@ -115,6 +116,18 @@ describe('a held call', () => {
     } finally {
       await asker.close();
     }
+  }, 20_000);
+
+  it('of a client without sessions is answered in the words of its era, when it repeats the call or while it waits', async () => {
+    const modern = new RawModernClient(gateway.url, {}, { authorization: `Bearer ${key}` });
+    const args = fresh();
+    const call = (wait_ms: number): ReturnType<RawModernClient['request']> =>
+      modern.request('tools/call', { name: 'mischief__echo', arguments: args }, { 'customhouse/wait_ms': wait_ms });
+    expect((await call(0)).message['result']).toMatchObject({ resultType: 'complete', isError: true, _meta: { 'customhouse/decision': { effect: 'hold' } } });
+    const repeated = call(60_000);
+    await approve(await held());
+    expect((await repeated).message['result']).toMatchObject({ resultType: 'complete', content: [{ text: args['message'] }] });
+    expect(sentWith(args)).toBe(1);
   }, 20_000);
 
   it('is recorded with what may run, bound by a digest, and answered "pending" when nobody decides in time', async () => {
