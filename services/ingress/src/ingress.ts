@@ -70,6 +70,7 @@ export class Ingress {
   readonly #pauses = new PauseWatch();
   readonly #streams: StandingStreams;
   readonly #peers: Peers;
+  readonly #asks: ClientAsks;
   readonly #rounds: Rounds;
   readonly #listeners: Listeners;
   #follower: StateFollower | undefined;
@@ -88,6 +89,7 @@ export class Ingress {
     this.#unfinished = new UnfinishedBusiness(sink, unfinishedLimit, (problem, error) => logger.warn({ error }, problem));
     const inspector = detectorInspector();
     this.#peers = new Peers({ self: settings.peerUrl, peers: settings.peers, timeout_ms: settings.peerTimeout_ms, key: this.#key('peers'), logger });
+    this.#asks = new ClientAsks(this.#key('asks'), settings.peerUrl);
     this.#rounds = new Rounds(this.#key('rounds'), settings.peerUrl, settings, Date.now);
     this.#upstreams = new Upstreams(settings, logger, noticesTo(this.#streams, this.#peers, inspector));
     const recorder = new Recorder(sink, sealer, this.#unfinished, settings);
@@ -119,7 +121,6 @@ export class Ingress {
   #endpoint(parts: Parts, loopback: boolean, development: boolean): McpServer {
     const { settings, log, sealer, keys, logger } = this.host;
     const sessions = new Sessions(this.#key('session-ids'), settings.sessionTtl_ms);
-    const asks = new ClientAsks(this.#key('asks'), settings.peerUrl);
     const resumptions = new Resumptions({
       log,
       sealer,
@@ -133,7 +134,7 @@ export class Ingress {
     const legacy = new LegacyEra({
       parts,
       sessions,
-      asks,
+      asks: this.#asks,
       aside: (session, message) => this.#streams.tell(session, message) || this.#peers.tell([session], message),
       peers: this.#peers,
       resumptions,
@@ -273,6 +274,7 @@ export class Ingress {
       waiting: () => this.#holds.waiting,
       holds: () => this.#holds.size,
       streams: () => this.#streams.size + this.#listeners.size,
+      asks: () => this.#asks.size,
       unrecorded: () => this.#unfinished.size,
       staleness_s: () => (this.#follower === undefined || !this.#follower.ready ? -1 : this.#follower.staleness_ms / 1000),
     };

@@ -7,6 +7,7 @@ export interface Levels {
   waiting(): number;
   holds(): number;
   streams(): number;
+  asks(): number;
   unrecorded(): number;
   staleness_s(): number;
 }
@@ -45,6 +46,7 @@ export class IngressMetrics {
     gauge('held_waiting', 'Requests that wait for a person.', levels.waiting);
     gauge('holds', 'Held calls that are known.', levels.holds);
     gauge('streams', 'Standing notification streams.', levels.streams);
+    gauge('asks_waiting', 'Requests of servers that legacy clients have not answered yet.', levels.asks);
     gauge('unrecorded_ends', 'Ends of calls that are not in the log yet.', levels.unrecorded);
     gauge('state_staleness_seconds', 'Age of the followed state.', levels.staleness_s);
   }
