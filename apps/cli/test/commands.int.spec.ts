@@ -38,9 +38,9 @@ describe('customhouse server', () => {
   it('lists servers for people and for programs', async () => {
     const text = await gateway.run('server', 'list');
     expect(text.code).toBe(0);
-    expect(text.stdout).toMatch(/^SERVER +STATE +SERVED .*\neverything +reached +13 /);
+    expect(text.stdout).toMatch(/^SERVER +STATE +SERVED .*\neverything +reached +17 /);
     const { items, next } = await gateway.json<{ items: { name: string; served: number }[]; next: null }>('server', 'list');
-    expect(items).toEqual([expect.objectContaining({ name: 'everything', served: 13, reachable: true })]);
+    expect(items).toEqual([expect.objectContaining({ name: 'everything', served: 17, reachable: true })]);
     expect(next).toBeNull();
   });
 

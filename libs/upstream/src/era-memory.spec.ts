@@ -13,8 +13,14 @@ describe('what servers speak', () => {
     expect([eras.of(http('a')), eras.of(http('b')), eras.of(stdio('one', 'two')), eras.of(stdio('one two'))]).toEqual(['sse', undefined, 'legacy', undefined]);
   });
 
+  it('is assumed where nothing is known, for who would rather speak that', () => {
+    const eras = new EraMemory('legacy');
+    eras.remember(http('a'), 'modern');
+    expect([eras.of(http('a')), eras.of(http('b'))]).toEqual(['modern', 'legacy']);
+  });
+
   it('is forgotten after a while, because servers are updated', () => {
-    const eras = new EraMemory(0);
+    const eras = new EraMemory(undefined, 0);
     eras.remember(http('a'), 'legacy');
     expect(eras.of(http('a'))).toBeUndefined();
   });

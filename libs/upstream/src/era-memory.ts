@@ -12,12 +12,15 @@ const most = 10_000;
 export class EraMemory {
   readonly #known = new Map<string, { readonly opening: Opening; readonly until: number }>();
 
-  /** `keep_ms` defaults to an hour. */
-  constructor(private readonly keep_ms = 3_600_000) {}
+  /** `assumed`: of servers that nothing is known of, so that those of both eras are opened in this one. `keep_ms` defaults to an hour. */
+  constructor(
+    private readonly assumed?: Opening,
+    private readonly keep_ms = 3_600_000,
+  ) {}
 
   of(transport: Transport): Opening | undefined {
     const known = this.#known.get(keyOf(transport));
-    return known !== undefined && known.until > performance.now() ? known.opening : undefined;
+    return known !== undefined && known.until > performance.now() ? known.opening : this.assumed;
   }
 
   remember(transport: Transport, opening: Opening): void {

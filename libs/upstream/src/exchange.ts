@@ -16,6 +16,8 @@ export interface ExchangeOptions {
   /** A stream that stays open: `max_bytes` bounds each message, and it takes no connection from calls. */
   readonly standing?: boolean;
   readonly onMessage?: (message: JsonObject) => void;
+  /** The server ended the stream before its answer, and will be asked for the rest. */
+  readonly onPaused?: () => void;
   /** The caller stopped waiting after something was sent: the era decides how the server hears of it. */
   readonly onAbandoned?: (id: RequestId, reason: string) => void;
 }

@@ -150,6 +150,7 @@ export class HttpExchange extends Exchange implements Dispatcher.DispatchHandler
     if (last === undefined || last === '' || this.options.eraHeaders !== undefined) return this.fail('closed', message, cause && { cause });
     const delay = Math.min(resumeDelay.max_ms, Math.max(resumeDelay.min_ms, this.#parser?.retry_ms ?? resumeDelay.default_ms));
     this.#resumed = true;
+    if (cause === undefined) this.options.onPaused?.();
     setTimeout(() => {
       if (!this.settled) this.session.resume(this, last);
     }, delay).unref();

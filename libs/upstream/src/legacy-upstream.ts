@@ -76,6 +76,7 @@ class LegacyUpstream implements Upstream {
       signal: options.signal,
       headers: options.headers,
       onMessage: options.onMessage,
+      onPaused: options.onPaused,
       onAbandoned: this.#onAbandoned,
     };
     const meta = request.params?.['_meta'];

@@ -60,6 +60,8 @@ export interface CallOptions {
    * token. Without it they go to the connection's listener.
    */
   readonly onMessage?: (message: JsonObject) => void;
+  /** The server ended the stream before its answer, as 2025-11-25 lets it, and will be asked for the rest (HTTP). */
+  readonly onPaused?: () => void;
   /** Sent with this request only (HTTP). The connection's own headers cannot be replaced, nor those that are made from the body. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The definition of the tool that is called: in the modern era the arguments that its `inputSchema` marks with `x-mcp-header` are sent as headers too. */

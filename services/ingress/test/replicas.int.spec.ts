@@ -179,6 +179,20 @@ describe('a client that lost the stream of a call', () => {
     expect(server.answers).toHaveLength(answers + 1);
   });
 
+  it('is let go by the server and comes back for the answer, to any replica; one of an older revision is kept waiting', async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const { stream, id } = await client.call('asker__later', {});
+      await eventually(() => stream.ended);
+      expect(stream.messages).toEqual([]);
+      const resumed = await client.listen(stream.lastEventId);
+      expect(valueIn(await resumed.answer(id))).toEqual({ late: true });
+    }
+    const older = new StreamingClient([replicas[0]!.url], {}, everything);
+    await older.initialize('2025-06-18');
+    const { stream, id } = await older.call('asker__later', {});
+    expect(valueIn(await stream.answer(id))).toEqual({ late: true });
+  });
+
   it('gets an id before there is anything to say, if it knows what that is', async () => {
     const { stream } = await client.call('asker__tell', { messages: [{ method: 'notifications/message', params: { level: 'info', data: 'x' } }] });
     await eventually(() => stream.ended);

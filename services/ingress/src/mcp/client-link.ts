@@ -22,6 +22,8 @@ export function linkTo(call: Call, parts: Parts): ClientLink {
       if (typeof method === 'string' && method.startsWith('notifications/')) client.notify(method, passable(params, parts.inspector));
     },
     onRequest: (request) => answerUpstream(call, request, parts),
+    // Whether a client has the outcome of a held call is seen by its own stream.
+    onPaused: call.decision.effect === 'allow' ? () => client.pause?.() : undefined,
   };
 }
 

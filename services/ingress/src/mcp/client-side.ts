@@ -12,6 +12,9 @@ export interface ClientSide {
   /** The call will take long, and its server has said so. A client that knows tasks is answered with one, and looks after it. */
   becomeTask?(): void;
 
+  /** The server lets its client come back for the answer. A client that can do so at any replica is let go as well. */
+  pause?(): void;
+
   /** It can be asked things after its call has ended. */
   readonly outlivesCalls?: boolean;
 

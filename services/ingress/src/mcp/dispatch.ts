@@ -1,6 +1,7 @@
 import type { ClientMethod } from '@customhouse/policy-contract/methods';
 import type { Server } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { ClientProfile, Errand, UpstreamRequest } from '../upstreams/errand.js';
 import type { Call } from './call.js';
@@ -17,6 +18,7 @@ export interface ClientLink {
   readonly profile: ClientProfile;
   readonly onMessage: ((message: JsonObject) => void) | undefined;
   readonly onRequest: ((request: UpstreamRequest) => void) | undefined;
+  readonly onPaused?: (() => void) | undefined;
 }
 
 /** What the server's answer is before anybody looked into it, or how the call ended without one. */
@@ -36,6 +38,7 @@ export async function dispatch(call: Call, server: Server | undefined, sender: S
     definition: call.method === 'tools/call' ? (call.served?.described as JsonObject | undefined) : undefined,
     who: call.caller.who,
     session: call.session.id,
+    era: revisionOf(call.session.protocol)?.era,
     profile: link.profile,
     due: call.due,
     more_ms: () => call.more_ms(performance.now()),
@@ -47,6 +50,7 @@ export async function dispatch(call: Call, server: Server | undefined, sender: S
     },
     onMessage: link.onMessage,
     onRequest: link.onRequest,
+    onPaused: link.onPaused,
   };
   try {
     return await sender.call(server, errand);

@@ -203,6 +203,19 @@ describe('the events of a stream', () => {
     expect(older.written[0]).toMatch(/^event: message\nid: e1\n/);
   });
 
+  it('end before the answer when the client may come back for it, and only then', () => {
+    const { exchange: one, response } = withIds(true);
+    one.pause();
+    expect(response.written.join('')).toMatch(/id: e\d+\nretry: \d+\ndata: \n\n$/);
+    expect(response.writableFinished).toBe(true);
+    one.answer(text(1));
+    expect(response.written.join('')).not.toContain('{"id":1}');
+    const { exchange: older, response: open } = withIds(false);
+    older.pause();
+    older.answer(text(1));
+    expect(open.written).toEqual(['{"id":1}']);
+  });
+
   it('have none to come back for when the request was cancelled', () => {
     const { exchange: one, response } = withIds(true);
     one.forget();

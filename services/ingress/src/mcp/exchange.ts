@@ -145,6 +145,14 @@ export class Exchange {
     return true;
   }
 
+  /** Ends the stream before the answer, where the client knows from its events how to come back for it. The answer is then for whoever comes back. */
+  pause(): void {
+    const id = this.#primes && this.#batch === undefined ? this.#eventId?.() : undefined;
+    if (id === undefined || !this.#openStream()) return;
+    this.response.write(primer(id));
+    this.#end();
+  }
+
   /** Milliseconds since the client last got anything. */
   silence(now: number): number {
     return now - this.#lastSign;
@@ -182,7 +190,7 @@ export class Exchange {
     this.response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.response.flushHeaders();
     const id = this.#primes ? this.#eventId?.() : undefined;
-    if (id !== undefined) this.response.write(`id: ${id}\nretry: ${retry_ms}\ndata: \n\n`);
+    if (id !== undefined) this.response.write(primer(id));
   }
 
   #writeEvent(text: string): void {
@@ -205,4 +213,9 @@ export class Exchange {
     this.#watchers = undefined;
     if (watchers) for (const watcher of watchers) watcher.clientGone();
   }
+}
+
+/** An event with an id and nothing to say. */
+function primer(id: string): string {
+  return `id: ${id}\nretry: ${retry_ms}\ndata: \n\n`;
 }

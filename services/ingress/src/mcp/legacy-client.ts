@@ -32,6 +32,10 @@ export class LegacyClient implements ClientSide {
     this.exchange.notify(notificationText(method, params), performance.now());
   }
 
+  pause(): void {
+    this.exchange.pause();
+  }
+
   ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(new UpstreamFailed('cancelled', 'no', 'nobody waits for the answer of the client any more'));

@@ -1,5 +1,6 @@
 import { RecentMap } from '@customhouse/identity/recent-map';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { Caller } from './caller.js';
 import { profileFor } from './client-link.js';
@@ -51,6 +52,7 @@ export class LogLevels {
         exposed: '',
         who: caller.who,
         session: session.id,
+        era: revisionOf(session.protocol)?.era,
         profile: profileFor(session.capabilities, name, parts),
         due: performance.now() + parts.settings.connectTimeout_ms,
         max_bytes: 65_536,

@@ -1,5 +1,6 @@
 import { errorCodes } from '@customhouse/mcp-wire/errors';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { revisionOf } from '@customhouse/mcp-wire/revisions';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import type { Errand } from '../upstreams/errand.js';
 import type { Call } from './call.js';
@@ -79,6 +80,7 @@ class TaskFollower {
       exposed: call.asked.name,
       who: call.caller.who,
       session: call.session.id,
+      era: revisionOf(call.session.protocol)?.era,
       profile,
       due: performance.now() + parts.settings.callTimeout_ms,
       max_bytes: parts.settings.resultBytes,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Revision } from '@customhouse/mcp-wire/revisions';
 import type { UpstreamAnswer } from '@customhouse/upstream/upstream';
 
 /** Of what a client declared, the part that a server can make use of. */
@@ -20,6 +21,8 @@ export interface Errand {
   readonly who: string;
   /** The session of the client: what the server says later may be for it. */
   readonly session: string;
+  /** The client's: a server that speaks both is spoken to as the client speaks, so that least is lost on the way. Undefined: as the server likes best. */
+  readonly era?: Revision['era'] | undefined;
   /** What the server may ask of the client. */
   readonly profile: ClientProfile;
   /** `performance.now()` by which there must be an answer. */
@@ -32,6 +35,8 @@ export interface Errand {
   onSending(): AbortSignal;
   /** Notifications of the server that belong to the call. */
   readonly onMessage: ((message: JsonObject) => void) | undefined;
+  /** The server ended the stream of the call before its answer, for its client to come back. */
+  readonly onPaused?: (() => void) | undefined;
   /** What the server asks of the client in the course of the call. */
   readonly onRequest: ((request: UpstreamRequest) => void) | undefined;
 }

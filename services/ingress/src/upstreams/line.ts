@@ -80,6 +80,7 @@ export class Line {
           signal: errand.onSending(),
           ...(errand.definition !== undefined && { definition: errand.definition }),
           onMessage: (message) => this.#onMessage(upstream, message, errand),
+          ...(errand.onPaused !== undefined && { onPaused: errand.onPaused }),
         },
       );
       if (errand.method === 'logging/setLevel' && 'result' in answer) this.#level = errand.params;

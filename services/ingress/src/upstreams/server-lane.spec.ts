@@ -115,6 +115,18 @@ describe('the lane to a server', () => {
     }
   });
 
+  it('opens a connection for clients of each era, but no second process that serves everybody', async () => {
+    for (const [server, connections] of [
+      [stdio, 1],
+      [http, 2],
+    ] as const) {
+      const { lane: files, opened } = lane(server, { serverCalls: 10 });
+      for (const era of ['legacy', 'modern', 'legacy'] as const) void files.call(errand({ era })).catch(() => undefined);
+      await tick();
+      expect(opened).toHaveLength(connections);
+    }
+  });
+
   it('tells something to the connections of one principal only', async () => {
     const { lane: files, opened } = lane();
     for (const who of ['ada', 'bob']) void files.call(errand({ who })).catch(() => undefined);

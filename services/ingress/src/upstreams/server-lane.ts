@@ -2,7 +2,7 @@ import type { Server } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import { Breaker } from './breaker.js';
-import type { ClientProfile, Errand } from './errand.js';
+import type { Errand } from './errand.js';
 import type { NoTurn } from './gate.js';
 import { Gate } from './gate.js';
 import { Line, type OnNotice } from './line.js';
@@ -18,17 +18,20 @@ export interface LaneLimits {
   readonly breakerReset_ms: number;
 }
 
+/** What kind of connection a call needs. */
+export type Wanted = Pick<Errand, 'profile' | 'era'>;
+
 /** The way to one server in one configuration: its connections, its limits, and whether it is worth trying. No server waits for another. */
 export class ServerLane {
   readonly #gate: Gate;
   readonly #breaker: Breaker;
-  /** By principal and by what its client can be asked; of stdio servers one process serves everybody whose client cannot be asked anything. In order of last use. */
+  /** By principal, by the era of its client, and by what that can be asked; of stdio servers one process serves everybody whose client cannot be asked anything. In order of last use. */
   readonly #lines = new Map<string, Line>();
   #retired = false;
 
   constructor(
     readonly server: Server,
-    private readonly open: (server: Server, profile: ClientProfile, signal: AbortSignal) => Promise<Upstream>,
+    private readonly open: (server: Server, wanted: Wanted, signal: AbortSignal) => Promise<Upstream>,
     private readonly limits: LaneLimits,
     private readonly onNotice: OnNotice,
   ) {
@@ -116,13 +119,14 @@ export class ServerLane {
     return this.#line(errand).call(errand);
   }
 
-  #line({ who, profile }: Errand): Line {
+  #line({ who, profile, era }: Errand): Line {
     const stdio = this.server.transport.kind === 'stdio';
-    const key = stdio && profile.key === '' ? '' : `${who} ${profile.key}`;
+    const shared = stdio && profile.key === '';
+    const key = shared ? '' : `${who} ${era} ${profile.key}`;
     let line = this.#lines.get(key);
     if (line === undefined) {
       if (this.#lines.size >= this.limits.serverSessions) this.#makeRoom();
-      line = new Line((signal) => this.open(this.server, profile, signal), stdio, this.onNotice);
+      line = new Line((signal) => this.open(this.server, { profile, era: shared ? undefined : era }, signal), stdio, this.onNotice);
     } else this.#lines.delete(key);
     this.#lines.set(key, line);
     return line;

@@ -8,9 +8,9 @@ import { withFields, type UpstreamLogger } from '@customhouse/upstream/logger';
 import { stdioOptions } from '@customhouse/upstream/stdio-settings';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { IngressSettings } from '../config.js';
-import type { ClientProfile, Errand } from './errand.js';
+import type { Errand } from './errand.js';
 import type { OnNotice } from './line.js';
-import { ServerLane } from './server-lane.js';
+import { ServerLane, type Wanted } from './server-lane.js';
 
 const clientInfo = { name: 'customhouse', version: '0.1.0' };
 
@@ -19,7 +19,8 @@ export class Upstreams {
   readonly #lanes = new Map<string, ServerLane>();
   readonly #retired = new Set<ServerLane>();
   readonly #http: HttpClient;
-  readonly #eras = new EraMemory();
+  /** What servers speak with clients of each era. */
+  readonly #eras = { modern: new EraMemory(), legacy: new EraMemory('legacy') };
 
   constructor(
     private readonly settings: IngressSettings,
@@ -81,7 +82,7 @@ export class Upstreams {
       lane = undefined;
     }
     if (lane === undefined) {
-      lane = new ServerLane(server, (to, profile, signal) => this.#open(to, profile, signal), this.settings, this.onNotice);
+      lane = new ServerLane(server, (to, wanted, signal) => this.#open(to, wanted, signal), this.settings, this.onNotice);
       this.#lanes.set(server.name, lane);
     }
     return lane;
@@ -93,14 +94,14 @@ export class Upstreams {
     lane.retire();
   }
 
-  #open(server: Server, { capabilities }: ClientProfile, signal: AbortSignal): Promise<Upstream> {
+  #open(server: Server, { profile: { capabilities }, era }: Wanted, signal: AbortSignal): Promise<Upstream> {
     return openUpstream(server.transport, {
       clientInfo,
       capabilities,
       // The gateway follows tasks of servers itself, whether its client knows them or not.
       extensions: { [tasksExtension]: {} },
       http: this.#http,
-      eras: this.#eras,
+      eras: this.#eras[era ?? 'modern'],
       ...stdioOptions(this.settings),
       open_timeout_ms: this.settings.connectTimeout_ms,
       max_message_bytes: this.settings.resultBytes,

@@ -6,11 +6,12 @@ import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 const inputSchema = { type: 'object' };
 /** What `visit` wants before every second call. */
 export const visit = { mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'e1' };
-const tools = ['ask', 'ask_many', 'tell', 'wait', 'abandon', 'visit'].map((name) => ({ name, inputSchema }));
+const tools = ['ask', 'ask_many', 'tell', 'wait', 'abandon', 'visit', 'later'].map((name) => ({ name, inputSchema }));
 
 /**
  * An MCP server (2025-11-25, Streamable HTTP) whose tools turn to the client. `ask` sends the request in its arguments and answers with what
- * came back, `ask_many` does so many times at once; `tell` sends the notifications in its arguments; `wait` answers when the test says so; `abandon` asks, and cancels that.
+ * came back, `ask_many` does so many times at once; `tell` sends the notifications in its arguments; `wait` answers when the test says so; `abandon` asks, and cancels that; `later` ends its stream
+ * and answers whoever comes back for the rest.
  */
 export class AskingServer {
   /** Calls of `visit`. */
@@ -24,6 +25,8 @@ export class AskingServer {
   readonly #standing = new Set<ServerResponse>();
   readonly #waiting = new Map<string, (answer: JsonObject) => void>();
   readonly #releases: (() => void)[] = [];
+  /** Answers of `later`, by the id of the event that was its last. */
+  readonly #kept = new Map<string, string>();
   #server!: Server;
   #count = 0;
 
@@ -70,6 +73,8 @@ export class AskingServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
+    const kept = this.#kept.get(String(request.headers['last-event-id']));
+    if (kept !== undefined) return void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(kept);
     if (request.method === 'GET') return this.#stand(response);
     if (request.method === 'DELETE') return void response.writeHead(204).end();
     const chunks: Buffer[] = [];
@@ -117,6 +122,11 @@ export class AskingServer {
             .writeHead(200, { 'content-type': 'application/json' })
             .end(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32042, message: 'log in first', data: { elicitations: [visit] } } }));
         response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+        if (params['name'] === 'later') {
+          const last = `e-${(this.#count += 1)}`;
+          this.#kept.set(last, event({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: '{"late":true}' }] } }));
+          return void response.end(`id: ${last}\nretry: 100\ndata: \n\n`);
+        }
         void this.#call(params, response).then((value) => response.end(event({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: JSON.stringify(value) }] } })));
         return;
       default:
