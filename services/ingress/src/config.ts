@@ -143,7 +143,7 @@ export const ingressSettings = {
     env: 'CUSTOMHOUSE_INGRESS_SESSION_TTL_MS',
     schema: some,
     default: '604800000',
-    description: 'A session ends this long after it began; the client then opens another.',
+    description: 'A session ends this long after it began; the client then opens another. After four weeks it ends in any case, because the keys behind session ids rotate.',
   }),
   conversation_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_CONVERSATION_MS',

@@ -32,4 +32,14 @@ describe('a sealed token', () => {
     for (const length of [0, 1, 12, 28, bytes.length - 1]) expect(tokens.open(bytes.subarray(0, length).toString('base64url'))).toBeUndefined();
     expect(tokens.open('not a token at all')).toBeUndefined();
   });
+
+  it('is sealed under another key each week, and opened for four weeks more, by replicas whose clocks differ a little', () => {
+    const week = 7 * 86_400_000;
+    const at = (time: number) => new SealedTokens<{ a: number }>(key, 'test', () => time);
+    const token = at(100 * week).seal({ a: 1 });
+    const keyOf = (text: string): string => Buffer.from(text, 'base64url').subarray(1, 5).toString('hex');
+    expect(keyOf(at(101 * week).seal({ a: 1 }))).not.toBe(keyOf(token));
+    expect([100 * week - 1, 101 * week, 105 * week - 1].map((time) => at(time).open(token))).toEqual([{ a: 1 }, { a: 1 }, { a: 1 }]);
+    expect([98 * week, 105 * week].map((time) => at(time).open(token))).toEqual([undefined, undefined]);
+  });
 });
