@@ -120,6 +120,23 @@ describe('the checker', () => {
     expect(found(run)).toEqual(['I7']);
   });
 
+  it('counts an event that two processes sent in the chain of each', () => {
+    const run = goodRun();
+    const again = { id: 'id-2', instance: 'j' };
+    run.log = [
+      ...run.log,
+      event('call.completed', { call: 'c1', result: 'r1' }, { ...again, sequence: '0000000000000001' }),
+      event('x', {}, { instance: 'j', sequence: '0000000000000002' }),
+    ];
+    expect(check(run)).toEqual([]);
+  });
+
+  it('finds two events in one place of a chain (I7)', () => {
+    const run = goodRun();
+    run.log = [...run.log, event('x', {}, { sequence: '0000000000000002' })];
+    expect(found(run)).toEqual(['I7']);
+  });
+
   it('reads a record that was delivered twice as one', () => {
     const run = goodRun();
     run.log = [...run.log, { ...run.log[1]!, offset: 99 }];

@@ -44,23 +44,22 @@ const terminals = new Set(['call.refused', 'call.completed', 'call.failed', 'cal
 export function check(witnesses: Witnesses): Violation[] {
   const violations: Violation[] = [];
   const report = (invariant: Violation['invariant'], what: string): void => void violations.push({ invariant, what });
-  const events = parse(witnesses, report);
-  const calls = groupByCall(events);
+  const records = parse(witnesses, report);
+  const calls = groupByCall(onlyFirst(records));
 
   checkCalls(calls, report);
   checkUpstream(witnesses, calls, report);
   checkClients(witnesses, calls, report);
   checkDatabase(witnesses, calls, report);
-  checkChains(events, report);
+  checkChains(records, report);
   return violations;
 }
 
 type Report = (invariant: Violation['invariant'], what: string) => void;
 type Calls = ReadonlyMap<string, readonly LoggedEvent[]>;
 
-/** Events in the order of the log, each id once. */
+/** Everything that is chained, in the order of the log. */
 function parse(witnesses: Witnesses, report: Report): LoggedEvent[] {
-  const seen = new Set<string>();
   const events: LoggedEvent[] = [];
   for (const record of [...witnesses.log].sort((a, b) => a.offset - b.offset)) {
     if (record.value === null || record.topic.startsWith('customhouse.state.') || record.topic.startsWith('customhouse.audit.')) continue;
@@ -72,8 +71,6 @@ function parse(witnesses: Witnesses, report: Report): LoggedEvent[] {
       report('I4', `${where} is not JSON`);
       continue;
     }
-    if (seen.has(String(envelope['id']))) continue;
-    seen.add(String(envelope['id']));
     events.push({
       id: String(envelope['id']),
       type: String(envelope['type'])
@@ -90,6 +87,12 @@ function parse(witnesses: Witnesses, report: Report): LoggedEvent[] {
     });
   }
   return events;
+}
+
+/** Each id once: whoever was not told that the log has an event sends it again, perhaps as another process. */
+function onlyFirst(records: readonly LoggedEvent[]): LoggedEvent[] {
+  const seen = new Set<string>();
+  return records.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
 function groupByCall(events: readonly LoggedEvent[]): Calls {
@@ -179,19 +182,20 @@ function checkDatabase(witnesses: Witnesses, calls: Calls, report: Report): void
 
 /** I7: the sequences of an epoch are contiguous from 1, or a later epoch of the instance says what was lost. */
 function checkChains(events: readonly LoggedEvent[], report: Report): void {
-  const chains = new Map<string, Set<number>>();
+  const chains = new Map<string, Map<number, string>>();
   const explained = new Set<string>();
   for (const event of events) {
     const name = `${event.instance} ${event.epoch}`;
-    const chain = chains.get(name) ?? new Set<number>();
-    if (chain.has(event.sequence)) report('I7', `sequence ${event.sequence} of ${name} is there twice (${event.where})`);
-    chain.add(event.sequence);
+    const chain = chains.get(name) ?? new Map<number, string>();
+    const other = chain.get(event.sequence);
+    if (other !== undefined && other !== event.id) report('I7', `sequence ${event.sequence} of ${name} is there twice (${event.where})`);
+    chain.set(event.sequence, event.id);
     chains.set(name, chain);
     const previous = event.type === 'source.started' ? (event.data['previous'] as { epoch: string } | null) : null;
     if (previous) explained.add(`${event.instance} ${previous.epoch}`);
   }
   for (const [name, chain] of chains) {
-    const highest = Math.max(...chain);
+    const highest = Math.max(...chain.keys());
     if (chain.size !== highest && !explained.has(name)) report('I7', `${name} has ${chain.size} events for sequences up to ${highest}, and nothing explains the gap`);
   }
 }
