@@ -78,4 +78,9 @@ describe('what a client asks for', () => {
   ])('of %s with %j has the members that nobody here knows: %j', (method, params, extra) => {
     expect(asked(1, method, params).extra).toEqual(extra);
   });
+
+  it('keeps a member that is called __proto__, and inherits nothing from it', () => {
+    const params = JSON.parse('{"name":"echo","__proto__":{"x":1},"_meta":{"__proto__":{"y":2}}}') as JsonObject;
+    expect(JSON.stringify(asked(1, 'tools/call', params).extra)).toBe('{"__proto__":{"x":1},"_meta":{"__proto__":{"y":2}}}');
+  });
 });

@@ -61,12 +61,18 @@ const knownMeta: ReadonlySet<string> = new Set(['progressToken', 'traceparent', 
 const ownPrefixes = ['customhouse/', 'io.modelcontextprotocol/'];
 
 function extraOf(method: ClientMethod, params: JsonObject | undefined, meta: unknown): JsonObject | undefined {
-  let extra: JsonObject | undefined;
-  if (method === 'tools/call') for (const name in params) if (!knownParams.has(name)) (extra ??= {})[name] = params[name]!;
+  const extra = method === 'tools/call' && params !== undefined ? membersOf(params, (name) => !knownParams.has(name)) : undefined;
   if (!isJsonObject(meta)) return extra;
-  let foreign: JsonObject | undefined;
-  for (const name in meta) if (!knownMeta.has(name) && !ownPrefixes.some((prefix) => name.startsWith(prefix))) (foreign ??= {})[name] = meta[name]!;
+  const foreign = membersOf(meta, (name) => !knownMeta.has(name) && !ownPrefixes.some((prefix) => name.startsWith(prefix)));
   return foreign === undefined ? extra : { ...extra, _meta: foreign };
+}
+
+/** Those members of an object; undefined where there are none. */
+function membersOf(object: JsonObject, wanted: (name: string) => boolean): JsonObject | undefined {
+  let members: [string, JsonObject[string]][] | undefined;
+  for (const name in object) if (wanted(name)) (members ??= []).push([name, object[name]!]);
+  // Not by assignment: that of a member `__proto__` would not make a member.
+  return members && Object.fromEntries(members);
 }
 
 /** Texts that W3C Trace Context and Baggage define have a length that every peer takes. */

@@ -1,5 +1,3 @@
-import { canonicalise } from '@customhouse/kernel/canonical';
-import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { selectArguments } from '@customhouse/policy-engine/select-arguments';
 import { isServerMethod } from '@customhouse/policy-contract/methods';
@@ -7,7 +5,7 @@ import type { DataKey } from '@customhouse/sealing/sealer';
 import { admit, type Question } from '../domain/admit.js';
 import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
-import { Failure } from './failure.js';
+import { canonicalText } from './canonical-text.js';
 import { kindOf } from './params.js';
 import type { Parts } from './parts.js';
 import { isQuarantined } from './resolve.js';
@@ -63,13 +61,4 @@ export function questionOf(call: Call, catalog: Catalog, policy: Policy): Questi
     arguments: selectArguments(policy.argumentsNeeded(call.server, call.target, call.method), call.asked.arguments),
     findings: call.findings,
   };
-}
-
-/** Numbers that JSON can write and JavaScript cannot hold (1e400) have no canonical form, and must not reach the server as something else. */
-function canonicalText(value: JsonObject): string {
-  try {
-    return canonicalise(value);
-  } catch (error) {
-    throw new Failure('invalid-params', `the arguments cannot be recorded: ${error instanceof Error ? error.message : 'they have no canonical form'}`);
-  }
 }

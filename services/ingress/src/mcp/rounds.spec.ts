@@ -36,6 +36,11 @@ describe('the state of a round', () => {
     expect(here.comeback(state, { ...request, params: { arguments: { y: 2, x: 1 }, name: 'a' } })).toMatchObject({ at: 'here' });
   });
 
+  it('is none for a number that has no canonical form', () => {
+    const infinite = { ...request, params: { name: 'a', arguments: { x: Infinity } } };
+    expect(() => rounds().of(infinite)).toThrow(unknown);
+  });
+
   it('counts until the time is over', () => {
     let now = 0;
     const here = rounds({ now: () => now });

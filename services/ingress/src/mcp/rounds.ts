@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { canonicalise } from '@customhouse/kernel/canonical';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { newUlid } from '@customhouse/sealing/random';
 import { endpointKey, type Endpoint } from '../state/endpoint.js';
+import { canonicalText } from './canonical-text.js';
 import type { Caller } from './caller.js';
 import { Failure } from './failure.js';
 import type { ModernClient, Waiting } from './eras/modern-client.js';
@@ -116,7 +116,7 @@ export class Rounds {
 }
 
 function digestOf({ caller, at, method, params }: RoundRequest): string {
-  return hash('sha256', JSON.stringify([caller.who, endpointKey(at), method, canonicalise(params)]), 'base64url');
+  return hash('sha256', JSON.stringify([caller.who, endpointKey(at), method, canonicalText(params)]), 'base64url');
 }
 
 function unknownState(): Failure {

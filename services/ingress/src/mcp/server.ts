@@ -74,6 +74,8 @@ export class McpServer {
         keepAliveTimeout: settings.idleTimeout_ms,
         connectionsCheckingInterval: Math.min(1_000, settings.headerTimeout_ms),
         noDelay: true,
+        // A second Host or Authorization is seen, and refused, rather than dropped: a proxy before us may have read that one.
+        joinDuplicateHeaders: true,
       },
       (request, response) => void this.#handle(request, response),
     );

@@ -143,7 +143,7 @@ export class Gateway {
       sink: this.writer,
       sealer: this.sealer,
       keys: this.keys,
-      logger: pino({ level: 'debug' }, lines),
+      logger: pino({ level: 'debug', serializers: { error: pino.stdSerializers.err } }, lines),
       registry: this.registry,
       development: this.options.development ?? true,
       tenant: 'default',
