@@ -10,7 +10,7 @@ const script = (path, ...args) => [process.execPath, [join(root, path), ...args]
 
 const parts = {
   lint: script('node_modules/eslint/bin/eslint.js', '--cache', '--cache-strategy', 'content', '--cache-location', '.cache/eslint', '.'),
-  types: script('node_modules/typescript/bin/tsc', '-p', '.'),
+  types: script('node_modules/typescript-7/bin/tsc', '-p', '.'),
   boundaries: script(
     'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs',
     '--config',
@@ -27,7 +27,7 @@ const parts = {
     'examples',
   ),
   format: script('node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--cache-location', '.cache/prettier', '--log-level', 'warn', '.'),
-  'pure types': script('node_modules/typescript/bin/tsc', '-p', 'tsconfig.pure.json'),
+  'pure types': script('node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.pure.json'),
   generated: script('tools/generate.mjs', '--check'),
   style: script('tools/check/style-part.mjs'),
   policies: script('tools/policy-bundle.mjs', '--check'),

@@ -31,6 +31,8 @@ describe('a sealed token', () => {
     }
     for (const length of [0, 1, 12, 28, bytes.length - 1]) expect(tokens.open(bytes.subarray(0, length).toString('base64url'))).toBeUndefined();
     expect(tokens.open('not a token at all')).toBeUndefined();
+    const token = tokens.seal({ a: 1 });
+    for (const respelled of [`${token}=`, `${token}!`, ` ${token}`, `${token}A`]) expect(tokens.open(respelled)).toBeUndefined();
   });
 
   it('is sealed under another key each week, and opened for four weeks more, by replicas whose clocks differ a little', () => {

@@ -40,7 +40,8 @@ export class SealedTokens<Content> {
   /** Undefined for everything that was not sealed here for this purpose, or too long ago. */
   open(token: string): Content | undefined {
     const bytes = Buffer.from(token, 'base64url');
-    if (bytes.length < headBytes + nonceBytes + tagBytes || bytes[0] !== format) return undefined;
+    // The decoder passes over what is not base64url: a token has one spelling.
+    if (bytes.length < headBytes + nonceBytes + tagBytes || bytes[0] !== format || bytes.toString('base64url') !== token) return undefined;
     const period = bytes.readUInt32BE(1);
     // The clock of the replica that sealed it may be a little ahead of ours.
     if (period > this.#period() + 1 || period < this.#period() - periodsKept) return undefined;
