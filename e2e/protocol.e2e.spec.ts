@@ -1,40 +1,43 @@
-import { afterAll, beforeAll, describe, jest } from '@jest/globals';
-import { type GatewayAddress, openUp, passage } from './conformance/passage.js';
+import { afterAll, beforeAll } from '@jest/globals';
+import { passage } from './conformance/passage.js';
+import { engineOrReason } from './modes/docker.js';
 import { EmbeddedGateway } from './modes/embedded.js';
+import { KafkaGateway } from './modes/kafka.js';
 import { ReferenceServer } from './reference-server/http.js';
-import { matrix, type Passages } from './scenarios/matrix.js';
 import { peers } from './scenarios/peers.js';
+import { protocol, type Thoroughfare } from './scenarios/protocol.js';
 
-describe('the protocol, on a gateway that refuses nothing', () => {
-  jest.setTimeout(60_000);
-  // The scenarios change lists many times, and wait for the word of it.
-  const gateway = new EmbeddedGateway({ CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '100' });
-  let upstreams: ReferenceServer[] = [];
-  let address: GatewayAddress;
-  let passages: Passages;
+// The scenarios change lists many times, and wait for the word of it.
+const settings = { CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '100' };
+
+async function embedded(): Promise<EmbeddedGateway> {
+  const gateway = new EmbeddedGateway(settings);
+  await gateway.start();
+  return gateway;
+}
+
+async function kafka(): Promise<KafkaGateway> {
+  const gateway = await KafkaGateway.create(settings);
+  await gateway.start();
+  return gateway;
+}
+
+/** What people use, by the reference server that speaks both eras. */
+function withPeers(current: () => Thoroughfare<EmbeddedGateway>): void {
+  let both: ReferenceServer | undefined;
   let reference: string;
 
   beforeAll(async () => {
-    const [legacy, modern, both] = await Promise.all([ReferenceServer.start({ eras: 'legacy' }), ReferenceServer.start({ eras: 'modern' }), ReferenceServer.start()]);
-    upstreams = [legacy, modern, both];
-    await gateway.start();
-    address = { origin: gateway.origin, api: gateway.api(), operatorKey: gateway.operatorKey };
-    await openUp(address);
-    passages = {
-      direct: { legacy: legacy.url, modern: modern.url },
-      through: { legacy: await passage(address, 'legacy', legacy.url), modern: await passage(address, 'modern', modern.url) },
-    };
-    reference = await passage(address, 'reference', both.url);
-  }, 180_000);
+    both = await ReferenceServer.start();
+    reference = await passage(current().address, 'reference', both.url);
+  }, 60_000);
+  afterAll(() => both?.close());
 
-  afterAll(async () => {
-    await gateway.destroy();
-    await Promise.all(upstreams.map((upstream) => upstream.close()));
-  }, 120_000);
-
-  matrix(() => passages);
   peers(
-    () => address,
+    () => current().address,
     () => reference,
   );
-});
+}
+
+protocol('embedded', embedded, 180_000, withPeers);
+engineOrReason('kafka', () => protocol('kafka', kafka, 240_000, withPeers));

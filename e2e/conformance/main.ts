@@ -3,7 +3,7 @@ import { EmbeddedGateway } from '../modes/embedded.js';
 import { root } from '../modes/process.js';
 import { type Eras, ReferenceServer } from '../reference-server/http.js';
 import { expectedFailures } from './expected-failures.js';
-import { closePassage, type GatewayAddress, openUp, passage } from './passage.js';
+import { addressOf, closePassage, type GatewayAddress, openUp, passage } from './passage.js';
 import { type Revision, revisions, runClientScenario, runServerSuite, type ScenarioResult, scenariosOf, type Suite } from './suite.js';
 import { problems, type Score, score } from './verdict.js';
 
@@ -82,7 +82,7 @@ async function withGateway(use: (gateway: GatewayAddress) => Promise<void>): Pro
   const gateway = new EmbeddedGateway({ CUSTOMHOUSE_REGISTRY_CHANGED_PAUSE_MS: '100' });
   try {
     await gateway.start();
-    await use({ origin: gateway.origin, api: gateway.api(), operatorKey: gateway.operatorKey });
+    await use(addressOf(gateway));
   } finally {
     await gateway.destroy();
   }

@@ -1,11 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Gateway } from '../modes/gateway.js';
 
 /** How a running gateway is reached by somebody who may change everything. It travels to client programs as JSON in the environment. */
 export interface GatewayAddress {
   readonly origin: string;
-  readonly api: string;
+  /** Base URLs of control APIs. */
+  readonly apis: Readonly<Record<'registry' | 'policy', string>>;
   readonly operatorKey: string;
+  /** Of an agent, where the gateway serves nobody without one. */
+  readonly agentKey?: string;
 }
+
+export const addressOf = (gateway: Gateway): GatewayAddress => ({
+  origin: gateway.origin,
+  apis: { registry: gateway.api('registry'), policy: gateway.api('policy') },
+  operatorKey: gateway.operatorKey,
+});
 
 const methods = ['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete', 'sampling/createMessage', 'elicitation/create', 'roots/list'];
 
@@ -28,13 +38,19 @@ export async function register(gateway: GatewayAddress, name: string, transport:
   const until = Date.now() + timeout_ms;
   for (;;) {
     const state = await look(gateway, name);
-    if (state.ready && (await serves(through, state.tools))) return through;
+    if (state.ready && (await serves(through, state.tools, gateway.agentKey))) return through;
     if (Date.now() > until) throw new Error(`the gateway does not serve ${name} after ${timeout_ms} ms: ${state.words}`);
     await pause(100);
   }
 }
 
 export const passage = (gateway: GatewayAddress, name: string, url: string): Promise<string> => register(gateway, name, { kind: 'http', url });
+
+/** A key that lets somebody call, where the gateway asks for one. */
+export async function withAgentKey(gateway: GatewayAddress): Promise<GatewayAddress> {
+  const made = { agent: 'protocol', person: 'protocol@example.com', groups: [], roles: ['agent'], expires: null };
+  return { ...gateway, agentKey: (await ask<{ presented: string }>(gateway, 'POST', '/v1/keys', made)).presented };
+}
 
 export async function closePassage(gateway: GatewayAddress, name: string): Promise<void> {
   await ask(gateway, 'DELETE', `/v1/servers/${name}`);
@@ -51,13 +67,14 @@ async function look(gateway: GatewayAddress, name: string): Promise<{ ready: boo
 }
 
 /** True when the gateway's own state has come as far as the registry's. Asked as any client of 2025-11-25 would. */
-async function serves(url: string, tools: number): Promise<boolean> {
+async function serves(url: string, tools: number, key?: string): Promise<boolean> {
   const post = (body: object, session?: string): Promise<Response> =>
     fetch(url, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
         ...(session === undefined ? {} : { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }),
       },
       body: JSON.stringify({ jsonrpc: '2.0', ...body }),
@@ -74,7 +91,7 @@ async function serves(url: string, tools: number): Promise<boolean> {
 }
 
 async function ask<T>(gateway: GatewayAddress, method: string, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(`${gateway.api}${path}`, {
+  const response = await fetch(`${gateway.apis[path.startsWith('/v1/policy') ? 'policy' : 'registry']}${path}`, {
     method,
     headers: { authorization: `Bearer ${gateway.operatorKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),

@@ -42,10 +42,11 @@ export class ComposeGateway implements Gateway {
   operatorKey = '';
   private database = '';
 
-  static async start(): Promise<ComposeGateway> {
+  /** From nothing; `build: false`: with the images that are there. */
+  static async start({ build = process.env['E2E_COMPOSE_BUILD'] !== 'false' } = {}): Promise<ComposeGateway> {
     await compose('down', '--volumes', '--remove-orphans');
     const self = new ComposeGateway();
-    if (process.env['E2E_COMPOSE_BUILD'] !== 'false') await compose('build');
+    if (build) await compose('build');
     await self.start();
     return self;
   }

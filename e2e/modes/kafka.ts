@@ -13,11 +13,12 @@ export class KafkaGateway extends EmbeddedGateway {
   private constructor(
     private readonly broker: string,
     private readonly container: StartedTestContainer,
+    settings: Record<string, string>,
   ) {
-    super({ CUSTOMHOUSE_LOG_URL: `kafka://${broker}` });
+    super({ CUSTOMHOUSE_LOG_URL: `kafka://${broker}`, ...settings });
   }
 
-  static async create(): Promise<KafkaGateway> {
+  static async create(settings: Record<string, string> = {}): Promise<KafkaGateway> {
     const port = await freePort();
     const container = await new GenericContainer('apache/kafka:4.3.1')
       .withExposedPorts({ container: 9092, host: port })
@@ -39,7 +40,7 @@ export class KafkaGateway extends EmbeddedGateway {
       .withWaitStrategy(Wait.forLogMessage(/Kafka Server started|started \(kafka\.server/i))
       .withStartupTimeout(120_000)
       .start();
-    return new KafkaGateway(`127.0.0.1:${port}`, container);
+    return new KafkaGateway(`127.0.0.1:${port}`, container, settings);
   }
 
   override rawLog(): Promise<RawRecord[]> {

@@ -9,9 +9,27 @@ export interface Seen {
   readonly arguments: Record<string, unknown>;
 }
 
+/** What no revision of the protocol knows, in places where parsers drop it or throw. */
+const strangeTool = {
+  name: 'strange',
+  description: 'Answers with what nobody knows.',
+  inputSchema: { type: 'object', properties: { deep: { type: 'object', 'x-unit': { of: ['metres', null] } } }, 'x-kept': [1, { two: null }] },
+  annotations: { readOnlyHint: true, 'x-mood': { calm: true } },
+  'x-definition': { nested: [[]] },
+};
+export const strangeResult = {
+  content: [
+    { type: 'hologram', depth: 3, frames: [{ at: 0.1 }, null], '': 'an empty name' },
+    { type: 'text', text: 'beside it', 'x-tone': { pitch: -0.5 } },
+  ],
+  'x-verdict': { sure: 1e-7, because: ['Ünïcode ✓', ''] },
+  structuredContent: { list: [1, 2.5, 'three'], 'x-inside': {} },
+};
+
 /**
  * An MCP server (Streamable HTTP, JSON answers, revision 2025-11-25) that remembers every call it got. It shares no code with
- * the gateway. Tools: `note` (read-only), `act` (destructive), `slow`, `leak` (its result holds a credential).
+ * the gateway. Tools: `note` (read-only), `act` (destructive), `slow`, `leak` (its result holds a credential), `strange` (its definition
+ * and its result hold what no revision of the protocol knows).
  */
 export class TruthServer {
   readonly seen: Seen[] = [];
@@ -82,6 +100,7 @@ export class TruthServer {
       { name: 'act', description: 'Does something that cannot be undone.', inputSchema: text, annotations: { readOnlyHint: false, destructiveHint: true } },
       { name: 'slow', description: 'Answers when it is let go.', inputSchema: text, annotations: { readOnlyHint: true } },
       { name: 'leak', description: 'Returns a configuration file.', inputSchema: { type: 'object', properties: {} }, annotations: { readOnlyHint: true } },
+      strangeTool,
     ];
   }
 
@@ -90,6 +109,7 @@ export class TruthServer {
     if (tool === 'slow') await new Promise<void>((resolve) => this.waiting.add(resolve));
     // Put together here, so that no scanner of this repository takes it for a real one.
     if (tool === 'leak') return { content: [{ type: 'text', text: `aws_access_key_id = ${'AKIA'}${'QYLPMN5HHHFPZAM2'}\nregion = eu-central-1` }] };
+    if (tool === 'strange') return strangeResult;
     return { content: [{ type: 'text', text: `done: ${String(args['text'])}` }] };
   }
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node';
+import { hostHeaderValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node';
 import type { McpServer } from '@modelcontextprotocol/server';
-import { createMcpHandler, isLegacyRequest, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { createMcpHandler, isLegacyRequest, localhostAllowedHostnames, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { Replay } from './replay.js';
 import { Reference } from './server.js';
 
@@ -18,9 +18,12 @@ export class ReferenceServer {
   private readonly modern = createMcpHandler(this.reference.create, { legacy: 'reject', bus: this.reference.bus });
   private readonly server: Server;
 
-  private constructor(private readonly eras: Eras) {
+  private constructor(
+    private readonly eras: Eras,
+    hosts: readonly string[],
+  ) {
     const handle = toNodeHandler({ fetch: (request) => this.serve(request) });
-    const guards = [localhostHostValidation(), localhostOriginValidation()];
+    const guards = [hostHeaderValidation([...localhostAllowedHostnames(), ...hosts]), localhostOriginValidation()];
     this.server = createServer((request, response) => {
       if (!guards.every((guard) => guard(request, response))) return;
       if (request.url?.split('?')[0] === '/mcp') void handle(request, response);
@@ -28,15 +31,21 @@ export class ReferenceServer {
     });
   }
 
-  static async start(options: { port?: number; eras?: Eras } = {}): Promise<ReferenceServer> {
-    const self = new ReferenceServer(options.eras ?? 'both');
-    self.server.listen(options.port ?? 0, '127.0.0.1');
+  /** `reachableAs`: the name that this machine has where it is called from, when that is not this machine. */
+  static async start(options: { port?: number; eras?: Eras; reachableAs?: string } = {}): Promise<ReferenceServer> {
+    const { reachableAs } = options;
+    const self = new ReferenceServer(options.eras ?? 'both', reachableAs === undefined ? [] : [reachableAs]);
+    self.server.listen(options.port ?? 0, reachableAs === undefined ? '127.0.0.1' : '0.0.0.0');
     await once(self.server, 'listening');
     return self;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/mcp`;
+    return this.urlAt('127.0.0.1');
+  }
+
+  urlAt(host: string): string {
+    return `http://${host}:${(this.server.address() as AddressInfo).port}/mcp`;
   }
 
   async close(): Promise<void> {

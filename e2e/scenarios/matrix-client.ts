@@ -23,8 +23,11 @@ const told = [
   'notifications/resources/updated',
 ] as const;
 
+/** Where a server is reached, and with which key. A text is a place that asks for none. */
+export type Place = string | { readonly url: string; readonly key?: string };
+
 /** The official client in one era, able to answer everything that a server may ask, unless it is made to declare nothing. */
-export async function connect(url: string, era: Era, options: { able?: boolean; key?: string } = {}): Promise<Connected> {
+export async function connect(place: Place, era: Era, options: { able?: boolean } = {}): Promise<Connected> {
   const heard: Heard = { elicitations: [], samplings: [], notifications: [], rootsAsked: 0 };
   const able = options.able ?? true;
   const client = new Client(
@@ -38,7 +41,8 @@ export async function connect(url: string, era: Era, options: { able?: boolean; 
   for (const method of told) {
     client.setNotificationHandler(method, (notification) => void heard.notifications.push({ method, params: (notification.params ?? {}) as Record<string, unknown> }));
   }
-  const headers: Record<string, string> = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` };
+  const { url, key } = typeof place === 'string' ? { url: place } : place;
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }));
   return { client, heard };
 }
@@ -61,8 +65,8 @@ function answerEverything(client: Client, heard: Heard): void {
 }
 
 /** Uses a connection and closes it, whatever happened. */
-export async function withClient<T>(url: string, era: Era, use: (connected: Connected) => Promise<T>, options: { able?: boolean; key?: string } = {}): Promise<T> {
-  const connected = await connect(url, era, options);
+export async function withClient<T>(place: Place, era: Era, use: (connected: Connected) => Promise<T>, options: { able?: boolean } = {}): Promise<T> {
+  const connected = await connect(place, era, options);
   try {
     return await use(connected);
   } finally {

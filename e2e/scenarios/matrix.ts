@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Era, withClient } from './matrix-client.js';
+import { type Era, type Place, withClient } from './matrix-client.js';
 
 /** Where a reference server of each era stands, directly and through the gateway. */
 export interface Passages {
   readonly direct: Readonly<Record<Era, string>>;
-  readonly through: Readonly<Record<Era, string>>;
+  readonly through: Readonly<Record<Era, Place>>;
 }
 
 const eras: readonly Era[] = ['legacy', 'modern'];
@@ -14,14 +14,14 @@ const texts = (result: unknown): string => JSON.stringify((result as { content: 
 /** Every feature of the protocol, with clients and upstreams of both eras. */
 export function matrix(passages: () => Passages): void {
   describe.each(combinations)('a %s client with a %s upstream', (client, upstream) => {
-    const at = (): string => passages().through[upstream];
+    const at = (): Place => passages().through[upstream];
     serverFeatures(client, upstream, at, () => passages().direct[upstream]);
     clientFeatures(client, at);
     conversation(client, at);
   });
 }
 
-function serverFeatures(era: Era, upstream: Era, at: () => string, direct: () => string): void {
+function serverFeatures(era: Era, upstream: Era, at: () => Place, direct: () => Place): void {
   it('[matrix-lists] lists what the upstream lists: tools, prompts, resources and templates', async () => {
     // The upstream knows one era only, and is asked in that; a definition is the same in both.
     expect(await everythingListed(at(), era)).toEqual(await everythingListed(direct(), upstream));
@@ -85,7 +85,7 @@ function serverFeatures(era: Era, upstream: Era, at: () => string, direct: () =>
   });
 }
 
-function clientFeatures(era: Era, at: () => string): void {
+function clientFeatures(era: Era, at: () => Place): void {
   it('[matrix-elicitation] asks the user by form and by page', async () => {
     await withClient(at(), era, async ({ client, heard }) => {
       const answered = await client.callTool({ name: 'test_elicitation', arguments: { message: 'Who are you?' } });
@@ -142,7 +142,7 @@ function clientFeatures(era: Era, at: () => string): void {
   });
 }
 
-function conversation(era: Era, at: () => string): void {
+function conversation(era: Era, at: () => Place): void {
   it("[matrix-progress] reports progress under the client's own token", async () => {
     await withClient(at(), era, async ({ client }) => {
       const seen: number[] = [];
@@ -216,9 +216,9 @@ function conversation(era: Era, at: () => string): void {
 }
 
 /** All lists of a server, each by name: a server that is asked another way may list in another order. */
-function everythingListed(url: string, era: Era): Promise<unknown> {
+function everythingListed(place: Place, era: Era): Promise<unknown> {
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
-  return withClient(url, era, async ({ client }) => ({
+  return withClient(place, era, async ({ client }) => ({
     tools: (await client.listTools()).tools.sort(byName),
     prompts: (await client.listPrompts()).prompts.sort(byName),
     resources: (await client.listResources()).resources.sort(byName),

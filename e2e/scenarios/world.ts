@@ -126,7 +126,7 @@ export class World {
 }
 
 export const baseRules = [
-  { id: 'read-the-truth', effect: 'allow', reason: 'Reading is fine.', tools: ['truth/note', 'truth/slow', 'truth/leak'] },
+  { id: 'read-the-truth', effect: 'allow', reason: 'Reading is fine.', tools: ['truth/note', 'truth/slow', 'truth/leak', 'truth/strange'] },
   { id: 'samples', effect: 'allow', reason: 'Samples are fine.', tools: ['everything/*', 'filesystem/*', 'memory/*'] },
   { id: 'ask-before-acting', effect: 'hold', reason: 'Acting needs a second person.', tools: ['truth/act'], approve: { quorum: 1, expires_s: 600 } },
   { id: 'no-secrets-in-notes', effect: 'refuse', reason: 'Notes must not be about the vault.', tools: ['truth/note'], when: [{ argument: '/text', is: 'like', value: '*vault*' }] },
