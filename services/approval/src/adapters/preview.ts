@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventData } from '@customhouse/events/catalogue';
 import { bindingText } from '@customhouse/events/call/binding';
 import { callHeld } from '@customhouse/events/call/events';
+import { locationOf } from '@customhouse/detectors/walk';
 import type { Json } from '@customhouse/kernel/canonical';
 import { SEALER } from '@customhouse/nest/tokens';
 import { KeyDestroyed, KeyForeign, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
@@ -49,7 +50,9 @@ export class Previews {
       ['binding', approval.binding],
     ];
     const limits = { value_chars: this.settings.shownValue_chars, values_count: this.settings.shownValues_count };
-    const { text, complete } = render({ facts, arguments: await this.argumentsOf(call) }, (value) => this.sealer.digest(value), limits);
+    const credentials = new Set(call.findings.filter(({ rule }) => rule === 'credential').map(({ location }) => location));
+    const secret = (path: readonly string[]): boolean => credentials.has(locationOf('arguments', path));
+    const { text, complete } = render({ facts, arguments: await this.argumentsOf(call), secret }, (value) => this.sealer.digest(value), limits);
     return { rendering: text, complete, preview: hash('sha256', text, 'base64url') };
   }
 

@@ -77,6 +77,18 @@ describe('what is shown to an approver', () => {
     expect(result.complete).toBe(false);
   });
 
+  it('hides a value in which a credential was found, and all that is below it', () => {
+    const secret = (path: readonly string[]): boolean => path.join('/') === 'headers' || path.join('/') === 'items/1';
+    const { text, complete } = render({ facts: [], arguments: { opened: { headers: { authorization: 'x' }, items: ['a', 'b', 'c'] } }, secret }, digest, limits);
+    expect(text.split('\n').slice(1)).toEqual([
+      '  /headers = hidden (credential), 21 characters, digest <21>',
+      '  /items/0 = "a"',
+      '  /items/1 = hidden (credential), 3 characters, digest <3>',
+      '  /items/2 = "c"',
+    ]);
+    expect(complete).toBe(false);
+  });
+
   it('says what it left out when there are too many values', () => {
     const many = Object.fromEntries(Array.from({ length: 13 }, (_, index) => [`k${String(index).padStart(2, '0')}`, index]));
     const result = shown(many);

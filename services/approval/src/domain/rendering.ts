@@ -16,6 +16,8 @@ export interface ShownLimits {
 export interface ToShow {
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly arguments: { readonly opened: Json } | { readonly hidden: string; readonly digest: string };
+  /** Whether a credential was found in the value at this path: it is hidden, because what approvers read is copied and kept. */
+  readonly secret?: (path: readonly string[]) => boolean;
 }
 
 const maxDepth = 32;
@@ -29,8 +31,8 @@ export function render(call: ToShow, digest: (text: string) => string, limits: S
   if ('hidden' in call.arguments) {
     return { text: [...lines, `arguments: hidden (${call.arguments.hidden}), digest ${call.arguments.digest}`].join('\n'), complete: false };
   }
-  const page = new Page(digest, limits);
-  page.value('', call.arguments.opened, 0);
+  const page = new Page(digest, limits, call.secret ?? (() => false));
+  page.value([], call.arguments.opened);
   return { text: [...lines, 'arguments:', ...page.end()].join('\n'), complete: page.complete };
 }
 
@@ -42,17 +44,20 @@ class Page {
   constructor(
     private readonly digest: (text: string) => string,
     private readonly limits: ShownLimits,
+    private readonly secret: (path: readonly string[]) => boolean,
   ) {}
 
-  value(pointer: string, value: Json, depth: number): void {
+  value(path: readonly string[], value: Json): void {
+    const pointer = path.map((name) => `/${escapePointer(name)}`).join('');
     if (this.lines.length >= this.limits.values_count) {
       this.rest.push([pointer, value]);
       return;
     }
+    if (this.secret(path)) return this.hide(pointer, canonicalise(value), 'credential');
     const members = childrenOf(value);
     if (members.length === 0) return this.leaf(pointer, value);
-    if (depth >= maxDepth) return this.hide(pointer, canonicalise(value), 'nested too deep');
-    for (const [name, member] of members) this.value(`${pointer}/${escapePointer(name)}`, member, depth + 1);
+    if (path.length >= maxDepth) return this.hide(pointer, canonicalise(value), 'nested too deep');
+    for (const [name, member] of members) this.value([...path, name], member);
   }
 
   end(): readonly string[] {
