@@ -1,8 +1,9 @@
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { Principal } from '@customhouse/events/principal';
-import type { Decision, FiredRule } from '@customhouse/policy-contract/decision';
+import type { Decision } from '@customhouse/policy-contract/decision';
+import { withoutImpossibleHold } from '@customhouse/policy-contract/hold-not-possible';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
-import { isServerMethod, type GovernedMethod } from '@customhouse/policy-contract/methods';
+import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 
 /** The policy version in force, as far as a decision needs it. */
 export interface Policy {
@@ -49,21 +50,10 @@ export function admit(question: Question, policy: Policy): Decision {
     arguments: question.arguments,
     findings: question.findings.length === 0 ? none : [...new Set(question.findings.map((finding) => finding.rule))],
   });
-  return decision.effect === 'hold' && isServerMethod(question.method) ? withoutHold(decision) : decision;
+  return withoutImpossibleHold(decision, question.method);
 }
 
 const none: string[] = [];
-
-const holdNotPossible: FiredRule = {
-  id: 'hold-not-possible',
-  effect: 'refuse',
-  reason: 'A person would have to approve this first, and what a server asks of a client cannot wait for that.',
-};
-
-/** A server that asks its client something waits for the answer in the middle of a call; there is nothing that could be held. */
-function withoutHold({ rules, policy }: Decision): Decision {
-  return { effect: 'refuse', rules: [holdNotPossible, ...rules], obligations: {}, policy };
-}
 
 function notServed({ kind, quarantined }: Question, policy: Policy): Decision {
   const rule = quarantined
