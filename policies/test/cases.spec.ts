@@ -2,9 +2,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { catalogue } from '@customhouse/events/all';
-import { PolicyCases } from '@customhouse/policy-contract/cases';
+import { CaseCall, PolicyCases } from '@customhouse/policy-contract/cases';
 import { compilePolicy } from '@customhouse/policy-engine/policy';
-import { recordedAs, runCases } from '@customhouse/policy-engine/run-cases';
+import { inputOf, recordedAs, runCases } from '@customhouse/policy-engine/run-cases';
 import { builtInModule } from '../src/built-in.js';
 import { readRules } from '../src/rules-text.js';
 import { makeVersion } from '../src/version.js';
@@ -39,17 +39,7 @@ it('every rule of every file fires in one case at least, and stays quiet in anot
 
 it('every effect is recorded by an event of the catalogue that carries the decision', async () => {
   const decision = (await policyOf('starter.yaml')).decide({
-    principal: { tenant: 'default', agent: 'a', person: 'b', groups: [], credential: 'key' },
-    client: null,
-    network: { address: '127.0.0.1' },
-    session: 's',
-    time: 0,
-    method: 'tools/call',
-    server: 'x',
-    tool: 'y',
-    labels: [],
-    arguments: {},
-    findings: [],
+    ...inputOf(CaseCall.parse({ server: 'x', tool: 'y' }), await policyOf('starter.yaml')),
   });
   for (const type of Object.values(recordedAs)) {
     const issues = catalogue.get(type)!.schema.safeParse({ decision }).error?.issues ?? [];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalTerms } from './approve.js';
 
 export const Effect = z.enum(['allow', 'refuse', 'hold']);
 export type Effect = z.infer<typeof Effect>;
@@ -12,9 +13,16 @@ export const FiredRule = z.strictObject({
 });
 export type FiredRule = z.infer<typeof FiredRule>;
 
+/** What has to be done about a call that is not refused, by all rules that fired together. */
 export const Obligations = z.strictObject({
   /** Present exactly when the effect is `hold`. */
-  approve: z.strictObject({ quorum: z.int().min(1), expires_s: z.int().min(1) }).optional(),
+  approve: ApprovalTerms.optional(),
+  /** What is taken out of the result before anybody sees or keeps it: JSON Pointers (`/rows/0/iban`), and names of members wherever they are (`iban`). */
+  redact: z.array(z.string()).min(1).optional(),
+  /** A result with more bytes of JSON is not passed on. */
+  max_result_bytes: z.int().min(1).optional(),
+  /** A result may be given again for this many seconds, to the same caller for the same arguments. Only for tools that only read. */
+  cache_s: z.int().min(1).optional(),
 });
 export type Obligations = z.infer<typeof Obligations>;
 
@@ -24,6 +32,11 @@ export const Decision = z.strictObject({
   /** Every rule that fired, the deciding ones first. Never empty. */
   rules: z.array(FiredRule).min(1),
   obligations: Obligations,
-  policy: z.strictObject({ number: z.int(), digest: z.string() }),
+  policy: z.strictObject({
+    number: z.int(),
+    digest: z.string(),
+    /** The external decision point that was asked as well, where there is one: its URL without credentials. */
+    external: z.string().optional(),
+  }),
 });
 export type Decision = z.infer<typeof Decision>;

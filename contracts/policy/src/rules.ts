@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { Approve } from './approve.js';
 import { Effect } from './decision.js';
+import { Hours } from './hours.js';
 import { RuleMethod } from './methods.js';
+import { HostPattern, JsonPointer, NamePattern, Subnet, Text, ToolPattern } from './patterns.js';
 
 /** Ids of what the gateway says without any rule of the administrator's. */
 export const reservedRuleIds: ReadonlySet<string> = new Set([
@@ -9,37 +12,12 @@ export const reservedRuleIds: ReadonlySet<string> = new Set([
   'policy-error',
   'policy-input-too-large',
   'prompt-not-accepted',
+  'stopped',
   'tool-not-accepted',
   'unknown-prompt',
   'unknown-resource',
   'unknown-tool',
 ]);
-
-const mostStars = 4;
-
-/** UTF-8 has no form for half a surrogate pair, and the policy module reads UTF-8. */
-const Text = z.string().refine((text) => text.isWellFormed(), 'the text has a lone surrogate, which is no character');
-
-/** True when a pattern has few enough `*`; a run of them counts once. */
-function fewStars(pattern: string): boolean {
-  return pattern.replace(/\*+/g, '*').split('*').length - 1 <= mostStars;
-}
-
-/** Compared character by character: no folding of case, no other special characters. */
-export const NamePattern = Text.min(1, 'a pattern is not empty')
-  .max(200, 'a pattern has at most 200 characters')
-  .refine(fewStars, `a pattern has at most ${mostStars} stars`)
-  .describe('`*` stands for any run of characters, also none; everything else stands for itself. Upper and lower case differ.');
-
-/** Each side of the slash is a pattern of its own; the server's side ends at the first slash. */
-export const ToolPattern = Text.max(400, 'a tool pattern has at most 400 characters')
-  .regex(/^[^/]+\/.+$/su, 'a tool pattern is server/tool, and each side may contain *')
-  .refine((pattern) => pattern.split('/').every(fewStars), `each side of a tool pattern has at most ${mostStars} stars`)
-  .describe('`server/tool`, each side a pattern: `github/get_*`, `*/delete_*`, `*/*` for every tool.');
-
-const JsonPointer = Text.max(400)
-  .regex(/^(?:\/(?:[^~/]|~[01])*)+$/su, 'an argument is a JSON Pointer such as /path or /options/force')
-  .describe('JSON Pointer (RFC 6901) into the arguments of the call: `/path`, `/files/0/name`.');
 
 const Scalar = z.union([Text.max(2000), z.number(), z.boolean()]);
 
@@ -63,17 +41,52 @@ export type ArgumentCondition = z.infer<typeof ArgumentCondition>;
 const Names = z.array(NamePattern).min(1, 'leave the field out instead of giving an empty list').max(1000);
 const Words = z.array(Text.min(1).max(100)).min(1, 'leave the field out instead of giving an empty list').max(100);
 
+const AttributeName = Text.min(1).max(100);
+
 export const Who = z.strictObject({
   agents: Names.optional().describe('Names of agents, as in their API key or token.'),
+  owners: Names.optional().describe('Names of the people who answer for the agent. An agent without an owner matches none.'),
   people: Names.optional().describe('Names of the people on whose behalf the agent acts.'),
   groups: Names.optional().describe('The person is in one of these groups.'),
+  attributes: z
+    .record(
+      AttributeName,
+      z
+        .array(z.union([NamePattern, z.number(), z.boolean()]))
+        .min(1)
+        .max(100),
+    )
+    .refine((attributes) => Object.keys(attributes).length <= 20, 'names at most 20 attributes')
+    .optional()
+    .describe('Every attribute that is named is there and has one of these values; of an attribute that is a list one item is enough. `{department: [finance, "legal-*"]}`'),
+  clients: Names.optional().describe('Names of client programs, as they call themselves: a help, no protection.'),
+  networks: z
+    .array(Subnet)
+    .min(1, 'leave the field out instead of giving an empty list')
+    .max(1000)
+    .optional()
+    .describe('The address of the client is in one of these subnets: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`.'),
+  delegated: z.boolean().optional().describe('True: the token says that somebody acts for the person (`act`, RFC 8693). False: it does not.'),
 });
 export type Who = z.infer<typeof Who>;
 
-export const Approve = z.strictObject({
-  quorum: z.int().min(1).max(20).default(1).describe('How many distinct people must approve.'),
-  expires_s: z.int().min(1).max(604_800).default(3600).describe('After this many seconds without a decision the call is denied.'),
+/** Egress. What looks like a destination and cannot be read counts against the call: it is within no list, and other than every list. */
+export const DestinationTest = z.union([
+  z.strictObject({
+    allow: z.array(HostPattern).min(1).max(1000).describe('Every destination in the arguments is one of these. Arguments without a destination meet this.'),
+  }),
+  z.strictObject({ other_than: z.array(HostPattern).min(1).max(1000).describe('Some destination in the arguments is none of these.') }),
+]);
+export type DestinationTest = z.infer<typeof DestinationTest>;
+
+export const Limit = z.strictObject({
+  calls: z.int().min(1).max(1_000_000).describe('So many calls the rule lets through within the window; the next one it refuses.'),
+  window_s: z.int().min(1).max(86_400).describe('Length of the window in seconds. It moves with the time.'),
+  per: z.enum(['agent', 'person', 'session', 'tool', 'everybody']).describe('For whom calls are counted together.'),
 });
+export type Limit = z.infer<typeof Limit>;
+
+const Redacted = z.union([JsonPointer, Text.min(1).max(200).regex(/^[^/]/u, 'the name of a member, or a JSON Pointer that begins with /')]);
 
 export const Rule = z
   .strictObject({
@@ -101,11 +114,49 @@ export const Rule = z
     labels: Words.optional().describe('The tool carries at least one of these labels.'),
     without_labels: Words.optional().describe('The tool carries none of these labels.'),
     when: z.array(ArgumentCondition).min(1).max(50).optional().describe('Tests of arguments; all must be met.'),
+    annotations: z
+      .partialRecord(z.enum(['read_only', 'destructive', 'idempotent', 'open_world']), z.boolean())
+      .refine((annotations) => Object.keys(annotations).length > 0, 'leave the field out instead of giving an empty object')
+      .optional()
+      .describe(
+        'The accepted definition of the tool says all of this; what it leaves out has the default of MCP, the cautious one. Labels were looked at by a person, annotations are what the server claims.',
+      ),
+    hours: Hours.optional().describe('The call is made within these hours.'),
+    session_labels: Words.optional().describe('The session carries at least one of these labels: it has used a tool with that label, or a result had that finding.'),
+    destinations: DestinationTest.optional().describe(
+      'Where the call would send something: hosts of URLs, domains of mail addresses, names and addresses of hosts in its arguments.',
+    ),
     findings: Words.optional().describe('A detector rule of one of these names fired on the arguments.'),
+    limit: Limit.optional().describe('For `allow`: so often and no oftener. Over it the rule refuses.'),
     approve: Approve.optional().describe('For `hold`: who must approve. One person within an hour, unless said otherwise.'),
+    redact: z
+      .array(Redacted)
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('For `allow` and `hold`: taken out of the result. JSON Pointers into the structured result (`/rows/0/iban`), or names of members wherever they are (`iban`).'),
+    max_result_bytes: z.int().min(1).max(1_073_741_824).optional().describe('For `allow` and `hold`: a larger result is not passed on.'),
+    cache_s: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .optional()
+      .describe('For `allow` and `hold`: for so long the result may be given again to the same caller for the same arguments. Only for tools that only read.'),
   })
   .superRefine((rule, context) => {
-    if (rule.approve && rule.effect !== 'hold') context.addIssue({ code: 'custom', path: ['approve'], message: 'only a rule with the effect "hold" has "approve"' });
+    const only = (field: 'approve' | 'limit' | 'redact' | 'max_result_bytes' | 'cache_s', ...effects: readonly Effect[]): void => {
+      if (rule[field] !== undefined && !effects.includes(rule.effect))
+        context.addIssue({ code: 'custom', path: [field], message: `only a rule with the effect ${effects.map((effect) => `"${effect}"`).join(' or ')} has "${field}"` });
+    };
+    only('approve', 'hold');
+    only('limit', 'allow');
+    for (const field of ['redact', 'max_result_bytes', 'cache_s'] as const) only(field, 'allow', 'hold');
+    if (rule.destinations === undefined) return;
+    const message =
+      rule.effect === 'allow'
+        ? 'a rule that allows says "allow": every destination is one of these'
+        : 'a rule that refuses or holds says "other_than": some destination is none of these';
+    if ('allow' in rule.destinations !== (rule.effect === 'allow')) context.addIssue({ code: 'custom', path: ['destinations'], message });
   });
 export type Rule = z.infer<typeof Rule>;
 

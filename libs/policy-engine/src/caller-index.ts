@@ -17,7 +17,7 @@ export class CallerIndex {
   readonly #byAgent = new Map<string, number[]>();
   readonly #byPerson = new Map<string, number[]>();
   readonly #byGroup = new Map<string, number[]>();
-  readonly #byPattern: { readonly number: number; readonly of: keyof NonNullable<Rule['who']>; readonly patterns: readonly PatternParts[] }[] = [];
+  readonly #byPattern: { readonly number: number; readonly of: 'agents' | 'people' | 'groups'; readonly patterns: readonly PatternParts[] }[] = [];
 
   /** `numbers` ascend; each is the place of a rule in `rules`. */
   constructor(numbers: readonly number[], rules: readonly Rule[]) {

@@ -52,16 +52,29 @@ describe('the input of a recorded decision', () => {
 
 /** What the event would say, in the form that the catalogue has for it. */
 function recorded(input: PolicyInput): RecordedIntent {
-  const { principal, client, network, session, method, server, tool, labels, findings } = input;
+  const { client, network, session, session_state, method, server, tool, version, labels, annotations, destinations, request, findings, used } = input;
+  const { owner, attributes, delegation, credential, ...principal } = input.principal;
   return {
-    principal: { ...principal, credential: { kind: principal.credential, id: 'k' } },
+    principal: {
+      ...principal,
+      ...(owner !== null && { owner }),
+      ...(Object.keys(attributes).length > 0 && { attributes }),
+      ...(delegation.length > 0 && { delegation }),
+      credential: { kind: credential, id: 'k' },
+    },
     client,
-    network,
+    network: { address: network.address, ...(network.forwarded.length > 0 && { forwarded: network.forwarded }) },
     session,
+    session_state,
     method,
     server,
     tool,
+    definition: version,
     labels,
+    annotations: annotations ?? undefined,
+    destinations,
+    request,
+    used,
     findings: findings.map((rule) => ({ rule, severity: 'high', location: 'arguments', message: 'Found.' })),
   };
 }

@@ -1,6 +1,6 @@
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { Principal } from '@customhouse/events/principal';
-import type { PolicyInput } from '@customhouse/policy-contract/input';
+import type { Annotations, Destination, PolicyInput, RequestFacts, SessionState } from '@customhouse/policy-contract/input';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import { selectArguments } from './select-arguments.js';
 
@@ -8,14 +8,20 @@ import { selectArguments } from './select-arguments.js';
 export interface RecordedIntent {
   readonly principal: Principal;
   readonly client: { readonly name: string; readonly version: string } | null;
-  readonly network: { readonly address: string };
+  readonly network: { readonly address: string; readonly forwarded?: readonly string[] | undefined };
   readonly session: string;
+  readonly session_state?: SessionState | undefined;
   readonly method: string;
   readonly server: string;
   readonly tool: string;
+  readonly definition?: string | null;
   /** Null when nothing of the kind was served: then no policy was asked, and there is no input. */
   readonly labels: readonly string[] | null;
+  readonly annotations?: Annotations | undefined;
+  readonly destinations?: readonly Destination[] | undefined;
+  readonly request?: RequestFacts | undefined;
   readonly findings: readonly Finding[];
+  readonly used?: Readonly<Record<string, number>> | undefined;
 }
 
 /**
@@ -25,18 +31,35 @@ export interface RecordedIntent {
  * `pointers`: what the rules of the version in question look at (`Policy.argumentsNeeded`).
  */
 export function recordedInput(event: { readonly time: number; readonly data: RecordedIntent }, openedArguments: unknown, pointers: readonly string[]): PolicyInput {
-  const { principal, client, network, session, method, server, tool, labels, findings } = event.data;
+  const { client, network, session, method, server, tool, findings } = event.data;
   return {
-    principal: { tenant: principal.tenant, agent: principal.agent, person: principal.person, groups: principal.groups, credential: principal.credential.kind },
+    principal: principalOf(event.data.principal),
     client,
-    network: { address: network.address },
+    network: { address: network.address, forwarded: [...(network.forwarded ?? [])] },
     session,
+    session_state: event.data.session_state ?? nothingBefore,
     time: event.time,
     method: method as GovernedMethod,
     server,
     tool,
-    labels: [...(labels ?? [])],
+    version: event.data.definition ?? null,
+    labels: [...(event.data.labels ?? [])],
+    annotations: event.data.annotations ?? null,
     arguments: selectArguments(pointers, openedArguments),
+    destinations: [...(event.data.destinations ?? [])],
+    request: event.data.request ?? unknownRequest,
     findings: [...new Set(findings.map((finding) => finding.rule))],
+    used: event.data.used ?? {},
   };
 }
+
+/** What a policy sees of whoever calls. */
+export function principalOf({ tenant, agent, owner, person, groups, attributes, delegation, credential }: Principal): PolicyInput['principal'] {
+  return { tenant, agent, owner: owner ?? null, person, groups, attributes: attributes ?? {}, delegation: delegation ?? [], credential: credential.kind };
+}
+
+/** Of a session in which nothing has happened, and where no rule looks at what has. */
+export const nothingBefore: SessionState = Object.freeze({ labels: [], counters: Object.freeze({ calls: 0, refused: 0, held: 0 }) }) as SessionState;
+
+/** Of what a server asks of a client: there is no request of a client. */
+export const unknownRequest: RequestFacts = Object.freeze({ protocol: '', era: 'legacy', meta: {} }) as RequestFacts;

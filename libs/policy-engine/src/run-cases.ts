@@ -1,8 +1,10 @@
-import type { PolicyCase } from '@customhouse/policy-contract/cases';
+import type { CaseCall, PolicyCase } from '@customhouse/policy-contract/cases';
 import type { Decision, Effect } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
+import { cautious } from './annotations.js';
 import { explanation } from './explanation.js';
 import type { Policy } from './policy.js';
+import { nothingBefore } from './recorded-input.js';
 import { selectArguments } from './select-arguments.js';
 
 /** A case that did not come out as it must. */
@@ -23,19 +25,26 @@ export function runCases(policy: Policy, cases: readonly PolicyCase[]): readonly
 }
 
 /** The input that a policy decides a case's call on: the arguments are those that it looks at. */
-export function inputOf(call: PolicyCase['call'], policy: Policy): PolicyInput {
+export function inputOf(call: CaseCall, policy: Policy): PolicyInput {
+  const { agent, owner, person, groups, attributes, delegation, method, server, tool, labels, findings, used } = call;
   return {
-    principal: { tenant: 'default', agent: call.agent, person: call.person, groups: call.groups, credential: 'key' },
-    client: null,
-    network: { address: '127.0.0.1' },
+    principal: { tenant: 'default', agent, owner, person, groups, attributes, delegation, credential: 'key' },
+    client: call.client,
+    network: { address: call.address, forwarded: [] },
     session: 'case',
-    time: 0,
-    method: call.method,
-    server: call.server,
-    tool: call.tool,
-    labels: call.labels,
-    arguments: selectArguments(policy.argumentsNeeded(call.server, call.tool, call.method), call.arguments),
-    findings: call.findings,
+    session_state: { labels: call.session.labels ?? [], counters: call.session.counters ?? nothingBefore.counters },
+    time: Date.parse(call.time),
+    method,
+    server,
+    tool,
+    version: null,
+    labels,
+    annotations: method === 'tools/call' ? { ...cautious, ...call.annotations } : null,
+    arguments: selectArguments(policy.argumentsNeeded(server, tool, method), call.arguments),
+    destinations: [],
+    request: { protocol: call.request.protocol ?? '2025-11-25', era: call.request.era ?? 'legacy', meta: call.request.meta ?? {} },
+    findings,
+    used,
   };
 }
 

@@ -76,4 +76,4 @@ export const someCall: fc.Arbitrary<PolicyInput> = fc
       noNullPrototype: true,
     }),
   })
-  .map(({ agent, person, groups: memberOf, ...rest }) => callOf({ ...rest, principal: { tenant: 'default', agent, person, groups: memberOf, credential: 'key' } }));
+  .map(({ agent, person, groups: memberOf, ...rest }) => callOf({ ...rest, principal: { ...callOf().principal, agent, person, groups: memberOf } }));

@@ -14,22 +14,37 @@ export function rule(parts: Partial<Rule> & Pick<Rule, 'id' | 'effect'>): Rule {
 export function versionOf(rules: readonly Rule[], number = 7): PolicyVersion {
   const set = RuleSet.parse({ version: 1, rules });
   const digest = createHash('sha256').update(JSON.stringify(set)).digest('hex');
-  return { number, digest, module: createHash('sha256').update(wasm).digest('hex'), rules: set, note: '' };
+  return { number, digest, module: createHash('sha256').update(wasm).digest('hex'), rules: set, modules: {}, cases: [], note: '', signature: null };
 }
 
 export function callOf(changes: Partial<PolicyInput> = {}): PolicyInput {
   return {
-    principal: { tenant: 'default', agent: 'claude', person: 'ann@example.com', groups: ['engineering', 'staff'], credential: 'key' },
+    principal: {
+      tenant: 'default',
+      agent: 'claude',
+      owner: 'ann@example.com',
+      person: 'ann@example.com',
+      groups: ['engineering', 'staff'],
+      attributes: {},
+      delegation: [],
+      credential: 'key',
+    },
     client: { name: 'claude-code', version: '2.0.1' },
-    network: { address: '127.0.0.1' },
+    network: { address: '127.0.0.1', forwarded: [] },
     session: 'session-1',
+    session_state: { labels: [], counters: { calls: 0, refused: 0, held: 0 } },
     time: 1_790_000_000_000,
     method: 'tools/call',
     server: 'files',
     tool: 'read_file',
+    version: null,
     labels: ['read-only'],
+    annotations: { read_only: true, destructive: false, idempotent: true, open_world: false },
     arguments: {},
+    destinations: [],
+    request: { protocol: '2025-11-25', era: 'legacy', meta: {} },
     findings: [],
+    used: {},
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Decision } from '@customhouse/policy-contract/decision';
+import { Annotations, Destination, RequestFacts, SessionState } from '@customhouse/policy-contract/input';
 import { defineEvent } from '../catalogue.js';
 import { Sealed, Timestamp, Ulid } from '../envelope.js';
 import { Finding } from '../finding/finding.js';
@@ -17,7 +18,12 @@ const intent = {
   session: z.string(),
   principal: Principal,
   client: z.strictObject({ name: z.string(), version: z.string() }).nullable(),
-  network: z.strictObject({ address: z.string() }),
+  network: z.strictObject({
+    address: z.string(),
+    forwarded: z.array(z.string()).min(1).optional().describe('Trusted proxies that the request came through, the one nearest to the client first.'),
+  }),
+  request: RequestFacts.optional().describe('How the request was made. Absent of what a server asks of a client.'),
+  session_state: SessionState.optional().describe('What had happened in the session before. Absent where no rule looks at it.'),
   method: z.string().describe('A method of MCP: `tools/call`, another that clients ask for, or one that a server asks of a client (`sampling/createMessage`).'),
   during: Ulid.optional().describe('Of what a server asks of a client: the call in whose course it does.'),
   server: z.string(),
@@ -33,6 +39,9 @@ const intent = {
     .nullable()
     .describe('Order-insensitive digest of the definition that was in force. Null when nothing of the kind is served, and where nobody reviews definitions.'),
   labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made; other targets have none. Null when nothing of the kind is served.'),
+  annotations: Annotations.optional().describe('Of the tool, when the decision was made. Absent for other targets.'),
+  destinations: z.array(Destination).optional().describe('Where the call would send something, as far as its arguments say. Absent where no rule looks at it.'),
+  used: z.record(z.string(), z.int().nonnegative()).optional().describe('By rule with a limit: how many calls it had let through in its window. Absent where no rule has one.'),
   arguments: Sealed.describe('Of `tools/call` its arguments. Of other methods all of the params but the target and, where a client asks, `_meta`.'),
   extra: Sealed.optional().describe(
     'Members of the params that neither MCP nor the gateway knows, of `tools/call` and of `_meta`. They are sent, except with a held call, which is sent as it was approved.',
@@ -131,7 +140,7 @@ export const callDenied = defineEvent({
   schema: z.strictObject({
     call: Ulid,
     approval: Ulid,
-    reason: z.enum(['denied', 'expired', 'cancelled', 'policy-changed', 'definition-changed', 'digest-mismatch', 'identity-revoked']),
+    reason: z.enum(['denied', 'expired', 'cancelled', 'policy-changed', 'definition-changed', 'digest-mismatch', 'identity-revoked', 'stopped']),
     message: z.string(),
   }),
 });

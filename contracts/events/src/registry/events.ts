@@ -1,4 +1,4 @@
-import { ToolPattern } from '@customhouse/policy-contract/rules';
+import { ToolPattern } from '@customhouse/policy-contract/patterns';
 import { z } from 'zod';
 import { defineEvent } from '../catalogue.js';
 import { Timestamp } from '../envelope.js';

@@ -15,45 +15,32 @@ class Asked implements Policy {
   }
 }
 
-const question: Question = {
-  principal: { tenant: 't', agent: 'robot', person: 'ada', groups: ['staff'], credential: { kind: 'key', id: 'k1' } },
+const input: PolicyInput = {
+  principal: { tenant: 't', agent: 'robot', owner: 'ada', person: 'ada', groups: ['staff'], attributes: {}, delegation: [], credential: 'key' },
   client: { name: 'c', version: '1' },
-  address: '10.0.0.1',
+  network: { address: '10.0.0.1', forwarded: [] },
   session: 'S',
+  session_state: { labels: [], counters: { calls: 0, refused: 0, held: 0 } },
   time: 1_700_000_000_000,
   method: 'tools/call',
-  kind: 'tool',
   server: 'files',
   tool: 'read',
+  version: 'D',
   labels: ['read-only'],
-  quarantined: false,
+  annotations: null,
   arguments: { '/path': '/tmp/a' },
-  findings: [
-    { rule: 'credential', severity: 'high', location: 'arguments/a', message: 'x' },
-    { rule: 'credential', severity: 'high', location: 'arguments/b', message: 'x' },
-    { rule: 'hidden-characters', severity: 'low', location: 'arguments/c', message: 'x' },
-  ],
+  destinations: [],
+  request: { protocol: '2025-11-25', era: 'legacy', meta: {} },
+  findings: [],
+  used: {},
 };
+const question: Question = { kind: 'tool', served: true, quarantined: false, input };
 
 describe('admitting a call', () => {
-  it('asks the policy with everything that the call is, each finding by its rule once', () => {
+  it('asks the policy with everything that the call is', () => {
     const policy = new Asked();
     expect(admit(question, policy)).toBe(allowed);
-    expect(policy.inputs).toEqual([
-      {
-        principal: { tenant: 't', agent: 'robot', person: 'ada', groups: ['staff'], credential: 'key' },
-        client: { name: 'c', version: '1' },
-        network: { address: '10.0.0.1' },
-        session: 'S',
-        time: 1_700_000_000_000,
-        method: 'tools/call',
-        server: 'files',
-        tool: 'read',
-        labels: ['read-only'],
-        arguments: { '/path': '/tmp/a' },
-        findings: ['credential', 'hidden-characters'],
-      },
-    ]);
+    expect(policy.inputs).toEqual([input]);
   });
 
   it.each([
@@ -65,7 +52,7 @@ describe('admitting a call', () => {
     ['resource', 'resources/read', false, 'unknown-resource'],
   ] as const)('refuses a %s that is not served (%s, quarantined: %s) by the rule %s without asking the policy', (kind, method, quarantined, rule) => {
     const policy = new Asked();
-    const decision = admit({ ...question, kind, method, labels: undefined, quarantined }, policy);
+    const decision = admit({ kind, served: false, quarantined, input: { ...input, method } }, policy);
     expect(decision).toEqual({ effect: 'refuse', rules: [expect.objectContaining({ id: rule, effect: 'refuse' })], obligations: {}, policy: { number: 7, digest: 'P7' } });
     expect(policy.inputs).toEqual([]);
   });
@@ -73,7 +60,7 @@ describe('admitting a call', () => {
   const held: Decision = { ...allowed, effect: 'hold', rules: [{ id: 'ask-a-person', effect: 'hold', reason: 'because' }], obligations: { approve: { quorum: 1, expires_s: 60 } } };
 
   it.each(['sampling/createMessage', 'elicitation/create', 'roots/list'] as const)('refuses %s where it would have to be held, and says why', (method) => {
-    expect(admit({ ...question, method, labels: [] }, new Asked(held))).toEqual({
+    expect(admit({ ...question, input: { ...input, method } }, new Asked(held))).toEqual({
       effect: 'refuse',
       rules: [{ id: 'hold-not-possible', effect: 'refuse', reason: expect.stringContaining('cannot wait') }, ...held.rules],
       obligations: {},
@@ -82,6 +69,6 @@ describe('admitting a call', () => {
   });
 
   it.each(['tools/call', 'prompts/get', 'resources/read', 'resources/subscribe', 'completion/complete'] as const)('holds %s where the policy says so', (method) => {
-    expect(admit({ ...question, method }, new Asked(held))).toBe(held);
+    expect(admit({ ...question, input: { ...input, method } }, new Asked(held))).toBe(held);
   });
 });

@@ -1,8 +1,10 @@
 import type { Policy } from '@customhouse/policy-engine/policy';
+import { nothingBefore, unknownRequest } from '@customhouse/policy-engine/recorded-input';
 import { selectArguments } from '@customhouse/policy-engine/select-arguments';
 import { isServerMethod } from '@customhouse/policy-contract/methods';
 import type { DataKey } from '@customhouse/sealing/sealer';
 import { admit, type Question } from '../domain/admit.js';
+import { stoppedDecision } from '../domain/stopped.js';
 import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
 import { canonicalText } from './canonical-text.js';
@@ -22,7 +24,8 @@ export function judge(call: Call, parts: Parts): DataKey | Promise<DataKey> {
   call.findings = parts.inspector.inspectArguments(asked.arguments);
   if (asked.extra !== undefined) call.findings = [...call.findings, ...parts.inspector.inspectArguments(asked.extra)];
   if (method !== 'tools/call' && !isServerMethod(method)) inspectTarget(call, parts);
-  call.decision = admit(questionOf(call, parts.catalog, policy), policy);
+  const stopped = parts.stops.against(call);
+  call.decision = stopped === undefined ? admit(questionOf(call, parts.catalog, policy), policy) : stoppedDecision(stopped, policy);
   const key = recorder.keyOf(call);
   return key instanceof Promise ? key.then((made) => sealed(call, made, parts)) : sealed(call, key, parts);
 }
@@ -46,19 +49,29 @@ function sealed(call: Call, key: DataKey, { recorder }: Parts): DataKey {
 
 /** Everything the decision is made on: what `domain/admit.ts` sees of the call. */
 export function questionOf(call: Call, catalog: Catalog, policy: Policy): Question {
+  const { served } = call;
   return {
-    principal: call.caller.principal,
-    client: call.session.client,
-    address: call.address,
-    session: call.session.id,
-    time: call.time,
-    method: call.method,
     kind: kindOf(call.method, call.asked.arguments),
-    server: call.server,
-    tool: call.target,
-    labels: call.served?.labels,
-    quarantined: call.served === undefined && isQuarantined(call, catalog),
-    arguments: selectArguments(policy.argumentsNeeded(call.server, call.target, call.method), call.asked.arguments),
-    findings: call.findings,
+    served: served !== undefined,
+    quarantined: served === undefined && isQuarantined(call, catalog),
+    input: {
+      principal: call.caller.seen,
+      client: call.session.client,
+      network: { address: call.address, forwarded: [] },
+      session: call.session.id,
+      session_state: nothingBefore,
+      time: call.time,
+      method: call.method,
+      server: call.server,
+      tool: call.target,
+      version: served?.definition ?? null,
+      labels: [...(served?.labels ?? [])],
+      annotations: null,
+      arguments: selectArguments(policy.argumentsNeeded(call.server, call.target, call.method), call.asked.arguments),
+      destinations: [],
+      request: unknownRequest,
+      findings: [...new Set(call.findings.map((finding) => finding.rule))],
+      used: {},
+    },
   };
 }

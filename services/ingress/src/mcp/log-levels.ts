@@ -71,8 +71,7 @@ export class LogLevels {
 
 /** Whoever can use nothing of a server has no business with its log. */
 function isUsable(server: string, caller: Caller, { catalog, policy }: Parts): boolean {
-  const { tenant, agent, person, groups, credential } = caller.principal;
-  const principal = { tenant, agent, person, groups, credential: credential.kind };
+  const principal = caller.seen;
   const inForce = policy();
   const at = { server, toolset: null };
   for (const tool of catalog.tools(at)) if (inForce.visible(principal, tool)) return true;

@@ -74,8 +74,7 @@ export class Lists {
   }
 
   #make(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): Pick<List, 'items' | 'meta'> {
-    const { tenant, agent, person, groups, credential } = caller.principal;
-    const principal = { tenant, agent, person, groups, credential: credential.kind };
+    const principal = caller.seen;
     if (method.kind === 'tools' && this.search.serves(at)) return { items: searchItems, meta: '' };
     const items: Listed[] = [];
     const seen = new Set<string>();

@@ -106,8 +106,7 @@ export class ToolSearch {
 
   async find({ query, limit }: Query, caller: Caller, at: Endpoint, policy: Policy): Promise<JsonObject> {
     await this.#upToDate();
-    const { tenant, agent, person, groups, credential } = caller.principal;
-    const principal = { tenant, agent, person, groups, credential: credential.kind };
+    const principal = caller.seen;
     const found: ServedTool[] = [];
     for (const { id } of this.#index.search(wordsIn(query).slice(0, limits.words).join(' '))) {
       if (found.length === limit) break;
