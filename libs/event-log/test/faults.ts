@@ -233,10 +233,13 @@ export function faults(name: string, setUp: () => Promise<FaultyEngine>): void {
       const [narrow, wide] = topics as [string, string];
       await log.append([record(narrow, 1), record(wide, 1)], { timeout_ms: 5000 });
       await faulty.narrow(narrow);
+      // A broker takes a moment to hear of it.
+      const refused = async (): Promise<boolean> => (await log.append([record(narrow, 1000)], { timeout_ms: 5000 }))[0]!.outcome === 'refused';
+      for (let tries = 0; !(await refused()); tries += 1) if (tries > 100) throw new Error('the topic still takes long records');
       const batch = [record(wide, 2000), record(narrow, 2000), record(wide, 2001), record(narrow, 2001)];
       const results = await log.append(batch, { timeout_ms: 5000 });
       const stored = (await readWhole(log, topics)).map(({ topic, value }) => `${topic} ${value!.length}`);
-      expect(stored.filter((one) => one.startsWith(narrow))).toEqual([`${narrow} 1`]);
+      expect(stored.filter((one) => one.startsWith(narrow))).not.toEqual(expect.arrayContaining([expect.stringMatching(/ 200[01]$/)]));
       for (const [index, result] of results.entries()) {
         const there = stored.includes(`${batch[index]!.topic} ${batch[index]!.value!.length}`);
         if (result.outcome === 'stored') expect(there).toBe(true);
