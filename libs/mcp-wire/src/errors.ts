@@ -62,6 +62,12 @@ export const errorCodes = {
   'json-too-many-keys': -31022,
   /** The revision has no batches, or the batch is longer than CUSTOMHOUSE_INGRESS_BATCH_MESSAGES. */
   'batch-not-allowed': -31023,
+  /** The bytes are no request of HTTP/1.1. */
+  'malformed-http': -31027,
+  /** The request line and the headers together are longer than CUSTOMHOUSE_INGRESS_HEADER_BYTES. */
+  'header-too-large': -31028,
+  /** The request did not arrive in time: CUSTOMHOUSE_INGRESS_HEADER_TIMEOUT_MS, CUSTOMHOUSE_INGRESS_BODY_TIMEOUT_MS. */
+  'request-incomplete': -31029,
   /** A body that did not arrive in time, or whose sender went away. */
   'body-incomplete': -31024,
   /** The policy refuses the request, or a person did, or it was not approved in time; `data` says which. A refused tools/call has a result instead. */

@@ -154,6 +154,7 @@ describe('HTTP that no library sends', () => {
     const answer = await sendRaw(port, [text], 1_000);
     if (status === undefined) expect([400, 401, 415]).toContain(answer.status);
     else expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.text.slice(answer.text.indexOf('\r\n\r\n') + 4))).toMatchObject({ jsonrpc: '2.0', id: null, error: { message: expect.any(String) } });
   });
 
   it('a body that says nothing of its length is measured as it comes', async () => {
@@ -166,7 +167,7 @@ describe('HTTP that no library sends', () => {
 
   it('a head that never comes to an end is given up', async () => {
     const answer = await sendRaw(port, ['POST /mcp HTTP/1.1\r\nhost: localhost\r\n', 'x-a: 1\r\n'], 4_000, 100);
-    expect(answer).toMatchObject({ status: 408, ended: true });
+    expect(answer).toMatchObject({ status: 408, ended: true, text: expect.stringContaining('"rule":"request-incomplete"') });
   });
 
   it('a body that never comes to an end is given up', async () => {

@@ -23,6 +23,7 @@ export interface AcceptLimits {
  */
 export function acceptHead(request: IncomingMessage, limits: AcceptLimits): void {
   const { headers } = request;
+  if (headers.host === undefined) throw new HttpFailure(400, 'malformed-http', 'the request has no Host header');
   const host = hostName(headers.host);
   if (host === undefined || !isPermittedHost(host, limits)) throw new HttpFailure(403, 'host-refused', 'the Host header names a host that this endpoint is not served under');
   if (headers.origin !== undefined && !isPermittedOrigin(headers.origin, limits))

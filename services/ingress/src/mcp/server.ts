@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { acceptedBy, protocolHeader, sessionHeader } from '@customhouse/mcp-wire/headers';
 import { errorText } from '@customhouse/mcp-wire/messages';
@@ -22,6 +22,7 @@ import { noticesPath, type Peers } from './peers.js';
 import type { Resumptions } from './resumptions.js';
 import type { Sessions } from './sessions.js';
 import type { StandingStreams } from './standing-streams.js';
+import { refuseUnreadable } from './unreadable.js';
 
 export interface ServerTools {
   readonly settings: IngressSettings;
@@ -61,6 +62,8 @@ export class McpServer {
   readonly #exchanges = new Set<Exchange>();
   readonly #ticker: NodeJS.Timeout;
   readonly #bodies: BodyBudget;
+  /** By connection, the answer to its latest request. */
+  readonly #answers = new WeakMap<Socket, ServerResponse>();
   #url = '';
 
   constructor(private readonly tools: ServerTools) {
@@ -76,12 +79,22 @@ export class McpServer {
         noDelay: true,
         // A second Host or Authorization is seen, and refused, rather than dropped: a proxy before us may have read that one.
         joinDuplicateHeaders: true,
+        // Checked by `acceptHead`, which says what is missing.
+        requireHostHeader: false,
       },
-      (request, response) => void this.#handle(request, response),
+      (request, response) => {
+        this.#answers.set(request.socket, response);
+        void this.#handle(request, response);
+      },
     );
     this.#server.maxConnections = settings.connections;
     // A client that takes nothing of its answer would otherwise keep it in memory for ever. Streams show signs of life much more often.
     this.#server.setTimeout(settings.callTimeout_ms + 60_000);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const answer = this.#answers.get(socket);
+      const rule = refuseUnreadable(error, socket, answer !== undefined && answer.headersSent && !answer.writableFinished);
+      if (rule !== undefined) tools.metrics.failures.inc({ rule });
+    });
     this.#server.on('drop', () => tools.metrics.connectionsRefused.inc());
     this.#ticker = setInterval(() => this.#tick(performance.now()), tick_ms);
     this.#ticker.unref();
