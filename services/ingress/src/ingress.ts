@@ -21,7 +21,6 @@ import { LegacyEra } from './mcp/eras/legacy.js';
 import { Listeners } from './mcp/eras/listeners.js';
 import { ModernEra } from './mcp/eras/modern.js';
 import { SseClients } from './mcp/eras/sse.js';
-import { Tasks } from './mcp/eras/tasks.js';
 import { Failure } from './mcp/failure.js';
 import { Lists } from './mcp/lists/lists.js';
 import { Peers } from './mcp/peers.js';
@@ -34,6 +33,7 @@ import { Resumptions } from './mcp/resumptions.js';
 import { Rounds } from './mcp/rounds.js';
 import { Sessions } from './mcp/sessions.js';
 import { StandingStreams } from './mcp/standing-streams.js';
+import { Tasks } from './mcp/tasks/tasks.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
@@ -134,9 +134,11 @@ export class Ingress {
     const legacy = new LegacyEra({
       parts,
       sessions,
+    const tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
       asks: this.#asks,
       aside: (session, message) => this.#streams.tell(session, message) || this.#peers.tell([session], message),
       peers: this.#peers,
+      tasks,
       resumptions,
       lists,
       version,
@@ -160,7 +162,7 @@ export class Ingress {
         parts,
         conversations: new Conversations(this.#key('conversations'), settings.conversation_ms),
         rounds: this.#rounds,
-        tasks: new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now }),
+        tasks,
         peers: this.#peers,
         lists,
         streams: this.#streams,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { UpstreamAnswer } from '@customhouse/upstream/upstream';
+import type { TaskTerms } from './tasks/task.js';
 
 /**
  * The client of one call, as the call sees it: whichever era it speaks, and whether or not it is still there. Of the legacy era:
@@ -9,8 +10,17 @@ export interface ClientSide {
   /** What the client declared that it can be asked: of `sampling`, `elicitation` and `roots` those that there are, members included. */
   readonly capabilities: JsonObject;
 
-  /** The call will take long, and its server has said so. A client that knows tasks is answered with one, and looks after it. */
-  becomeTask?(): void;
+  /** It can be answered with a task, and looks after that. */
+  readonly takesTasks?: boolean;
+
+  /** The call is recorded, and will be sent: a client that asked for a task is answered with it. */
+  begun?(): void;
+
+  /** The call will take long. A client that knows tasks is answered with one. Whether the call is a task then. */
+  becomeTask?(terms: TaskTerms): boolean;
+
+  /** How the server says that its task is going, in words. */
+  taskSays?(message: string | undefined): void;
 
   /** The server lets its client come back for the answer. A client that can do so at any replica is let go as well. */
   pause?(): void;

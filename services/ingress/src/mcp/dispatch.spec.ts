@@ -9,6 +9,8 @@ const server: Server = { name: 'files', generation: 3, transport: { kind: 'http'
 
 const nobody: ClientLink = { profile: silentClient, onMessage: undefined, onRequest: undefined };
 
+const limits = { resultBytes: 1_000, taskTimeout_ms: 60_000 };
+
 class Sent implements Sender {
   errand: Errand | undefined;
   constructor(private readonly answer: UpstreamAnswer | Error) {}
@@ -22,7 +24,7 @@ describe('dispatching a call', () => {
   it('sends the recorded tool and arguments, and nothing else of the request', async () => {
     const sender = new Sent({ result: { ok: true } });
     const made = call({ asked: { progressToken: 'p', traceparent: 't' } });
-    expect(await dispatch(made, server, sender, 1_000, nobody)).toEqual({ result: { ok: true } });
+    expect(await dispatch(made, server, sender, limits, nobody)).toEqual({ result: { ok: true } });
     expect(sender.errand).toMatchObject({
       params: { name: 'echo', arguments: { message: 'hi' }, _meta: { progressToken: 'p', traceparent: 't' } },
       who: made.caller.who,
@@ -33,22 +35,22 @@ describe('dispatching a call', () => {
   it('sends members that nobody here knows, and does not let them replace what is known', async () => {
     const sender = new Sent({ result: {} });
     const extra = { future: 1, name: 'another', _meta: { theirs: 1, progressToken: 'forged' } };
-    await dispatch(call({ asked: { progressToken: 'p', extra: { future: 1, _meta: { theirs: 1 } } } }), server, sender, 1_000, nobody);
+    await dispatch(call({ asked: { progressToken: 'p', extra: { future: 1, _meta: { theirs: 1 } } } }), server, sender, limits, nobody);
     expect(sender.errand!.params).toEqual({ name: 'echo', arguments: { message: 'hi' }, future: 1, _meta: { theirs: 1, progressToken: 'p' } });
-    await dispatch(call({ asked: { progressToken: 'p', extra } }), server, sender, 1_000, nobody);
+    await dispatch(call({ asked: { progressToken: 'p', extra } }), server, sender, limits, nobody);
     expect(sender.errand!.params).toMatchObject({ name: 'echo', _meta: { progressToken: 'p' } });
   });
 
   it('sends no _meta where there is nothing to say', async () => {
     const sender = new Sent({ result: {} });
-    await dispatch(call(), server, sender, 1_000, nobody);
+    await dispatch(call(), server, sender, limits, nobody);
     expect(sender.errand!.params).toEqual({ name: 'echo', arguments: { message: 'hi' } });
   });
 
   it('can be cancelled from the moment it is sent', async () => {
     const sender = new Sent({ result: {} });
     const made = call();
-    await dispatch(made, server, sender, 1_000, nobody);
+    await dispatch(made, server, sender, limits, nobody);
     const signal = sender.errand!.onSending();
     expect(made.phase).toBe('sent');
     made.cancel();
@@ -67,14 +69,14 @@ describe('dispatching a call', () => {
     ['malformed', 'maybe', { kind: 'lost', reason: 'malformed' }],
     ['too-large', 'maybe', { kind: 'lost', reason: 'too-large' }],
   ] as [UpstreamFailureReason, 'no' | 'maybe', object][])('%s with sent "%s" ends it as %j', async (reason, sent, expected) => {
-    expect(await dispatch(call(), server, new Sent(new UpstreamFailed(reason, sent, 'why')), 1_000, nobody)).toMatchObject(expected);
+    expect(await dispatch(call(), server, new Sent(new UpstreamFailed(reason, sent, 'why')), limits, nobody)).toMatchObject(expected);
   });
 
   it('is not possible when the server is gone', async () => {
-    expect(await dispatch(call(), undefined, new Sent({ result: {} }), 1_000, nobody)).toMatchObject({ kind: 'unsent', reason: 'server-removed' });
+    expect(await dispatch(call(), undefined, new Sent({ result: {} }), limits, nobody)).toMatchObject({ kind: 'unsent', reason: 'server-removed' });
   });
 
   it('does not take a fault of ours for an outcome', async () => {
-    await expect(dispatch(call(), server, new Sent(new TypeError('bug')), 1_000, nobody)).rejects.toThrow('bug');
+    await expect(dispatch(call(), server, new Sent(new TypeError('bug')), limits, nobody)).rejects.toThrow('bug');
   });
 });

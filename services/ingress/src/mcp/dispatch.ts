@@ -7,10 +7,18 @@ import type { ClientProfile, Errand, UpstreamRequest } from '../upstreams/errand
 import type { Call } from './call.js';
 import type { Outcome } from './outcome.js';
 import { paramsFor } from './params.js';
+import { wantsServerTask } from './server-task-wish.js';
 
 /** Where calls are sent: `Upstreams`. */
 export interface Sender {
   call(server: Server, errand: Errand): Promise<UpstreamAnswer>;
+}
+
+export interface DispatchLimits {
+  /** Largest answer. */
+  readonly resultBytes: number;
+  /** For how long a server is to keep a task. */
+  readonly taskTimeout_ms: number;
 }
 
 /** What the server may say to the client in the course of a call. */
@@ -28,7 +36,7 @@ export type Dispatched = UpstreamAnswer | Extract<Outcome, { kind: 'unsent' | 'a
  * Sends what was recorded, and only that: the target, the arguments, and the trace they belong to. Does not reject: whatever happens is
  * an outcome of the call.
  */
-export async function dispatch(call: Call, server: Server | undefined, sender: Sender, max_bytes: number, link: ClientLink): Promise<Dispatched> {
+export async function dispatch(call: Call, server: Server | undefined, sender: Sender, limits: DispatchLimits, link: ClientLink): Promise<Dispatched> {
   if (server === undefined) return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'server-removed', message: `the server "${call.server}" is no longer registered` };
   call.phase = 'queued';
   const errand: Errand = {
@@ -42,7 +50,8 @@ export async function dispatch(call: Call, server: Server | undefined, sender: S
     profile: link.profile,
     due: call.due,
     more_ms: () => call.more_ms(performance.now()),
-    max_bytes,
+    max_bytes: limits.resultBytes,
+    task: wantsServerTask(call) ? { ttl: limits.taskTimeout_ms } : undefined,
     isCancelled: () => call.cancelled,
     onSending: () => {
       call.phase = 'sent';

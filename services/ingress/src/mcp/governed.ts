@@ -50,6 +50,7 @@ async function live(call: Call, parts: Parts): Promise<void> {
     case 'allow':
       await recorder.admitted(call);
       return answer(call, parts, ...(await run(call, key, parts, toServer)));
+      call.client?.begun?.();
   }
 }
 

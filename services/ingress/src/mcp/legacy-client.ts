@@ -18,10 +18,10 @@ export class LegacyClient implements ClientSide {
 
   constructor(
     private readonly call: string,
-    private readonly session: Session,
-    private readonly exchange: Exchange,
+    protected readonly session: Session,
+    protected readonly exchange: Exchange,
     private readonly asks: ClientAsks,
-    private readonly aside: Aside,
+    protected readonly aside: Aside,
   ) {}
 
   get capabilities(): JsonObject {
@@ -41,6 +41,7 @@ export class LegacyClient implements ClientSide {
       if (signal.aborted) return reject(new UpstreamFailed('cancelled', 'no', 'nobody waits for the answer of the client any more'));
       const end = (): void => {
         waiting.forget();
+        this.settled(waiting.id);
         signal.removeEventListener('abort', onAbort);
       };
       const waiting = this.asks.wait(this.call, this.session.id, {
@@ -53,7 +54,7 @@ export class LegacyClient implements ClientSide {
       const onAbort = (): void => {
         end();
         const reason = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? 'timeout' : 'cancelled';
-        this.#send({
+        this.deliver({
           jsonrpc: '2.0',
           method: 'notifications/cancelled',
           params: { requestId: waiting.id, reason: reason === 'timeout' ? 'the answer took too long' : 'the answer is no longer needed' },
@@ -61,15 +62,19 @@ export class LegacyClient implements ClientSide {
         reject(new UpstreamFailed(reason, 'maybe', reason === 'timeout' ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
       };
       signal.addEventListener('abort', onAbort);
-      if (this.#send({ jsonrpc: '2.0', id: waiting.id, method, params: inItsWords(method, params, waiting.id) })) return;
+      if (this.deliver({ jsonrpc: '2.0', id: waiting.id, method, params: inItsWords(method, params, waiting.id) })) return;
       end();
       reject(new UpstreamFailed('closed', 'no', 'the client of the call is gone, or takes no stream on which it could be asked'));
     });
   }
 
-  #send(message: JsonObject): boolean {
+  /** Sends a request or a notification. False when it cannot arrive. */
+  protected deliver(message: JsonObject): boolean {
     return this.exchange.deliver(JSON.stringify(message), performance.now()) || this.aside(this.session.id, message);
   }
+
+  /** Nobody waits for the answer to a request any more. */
+  protected settled(_id: string): void {}
 }
 
 /**

@@ -86,6 +86,21 @@ export class Peers {
     this.#toAll(request.method ?? 'POST', request.url ?? '/', forwardable(request.headers), message === undefined ? undefined : JSON.stringify(message));
   }
 
+  /** Asks all other replicas what a client asks, and gives the results that they answer with. One that does not answer in time has none. */
+  async gather(request: IncomingMessage, message: JsonObject): Promise<JsonObject[]> {
+    if (this.options.peers.length === 0 || Peers.isForwarded(request)) return [];
+    const headers = { ...forwardable(request.headers), accept: 'application/json, text/event-stream' };
+    const body = JSON.stringify(message);
+    const answers: Promise<JsonObject | undefined>[] = [];
+    for (const peer of this.options.peers) {
+      if (peer === this.options.self) continue;
+      const target = new URL(request.url ?? '/', peer);
+      const addresses = await lookup(nameOf(target), { all: true }).catch(() => []);
+      for (const { address } of addresses) answers.push(this.#result(target, address, headers, body));
+    }
+    return (await Promise.all(answers)).filter((answer) => answer !== undefined);
+  }
+
   /** Lets the other replicas tell the clients of these sessions something on their standing streams. Does not wait for them. False when there are none. */
   tell(sessions: readonly string[], notification: JsonObject): boolean {
     if (this.options.peers.every((peer) => peer === this.options.self)) return false;
@@ -124,9 +139,25 @@ export class Peers {
     }
   }
 
+  #result(target: URL, address: string, headers: OutgoingHttpHeaders, body: string): Promise<JsonObject | undefined> {
+    return new Promise((resolve) => {
+      const fail = (error: unknown): void => {
+        this.options.logger.warn({ error, peer: target.host }, 'a replica did not answer what all were asked');
+        resolve(undefined);
+      };
+      const sent = this.#send(target, address, 'POST', headers, body, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.once('error', fail);
+        answer.once('end', () => resolve(resultIn(Buffer.concat(chunks).toString('utf8'))));
+      });
+      sent.setTimeout(this.options.timeout_ms, () => sent.destroy(new Error(`no answer within ${this.options.timeout_ms} ms`)));
+      sent.once('error', fail);
+    });
+  }
+
   async #toEach(method: string, target: URL, headers: OutgoingHttpHeaders, body: string | undefined): Promise<void> {
-    const name = target.hostname.replace(/^\[|\]$/g, '');
-    for (const { address } of await lookup(name, { all: true })) {
+    for (const { address } of await lookup(nameOf(target), { all: true })) {
       const sent = this.#send(target, address, method, headers, body, (answer) => answer.resume());
       sent.setTimeout(this.options.timeout_ms, () => sent.destroy(new Error(`no answer within ${this.options.timeout_ms} ms`)));
       sent.once('error', (error) => this.options.logger.debug({ error, peer: target.host }, 'a replica could not be told something'));
@@ -145,6 +176,24 @@ export class Peers {
     const sent = secure ? httpsRequest({ ...options, servername: target.hostname, agent: this.#https }, onAnswer) : httpRequest({ ...options, agent: this.#http }, onAnswer);
     sent.end(body);
     return sent;
+  }
+}
+
+/** A host as a resolver takes it: an IPv6 address without its brackets. */
+function nameOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** The result of a JSON-RPC answer, in whichever form it comes. */
+function resultIn(text: string): JsonObject | undefined {
+  const json = /^data: (\{.*)$/m.exec(text)?.[1] ?? text;
+  try {
+    const message: unknown = JSON.parse(json);
+    const result = isJsonObject(message) ? message['result'] : undefined;
+    return isJsonObject(result) ? result : undefined;
+  } catch {
+    // An answer of HTTP only, such as that of a replica that is stopping.
+    return undefined;
   }
 }
 

@@ -83,6 +83,11 @@ export function deniedReply(call: About, approval: string, reason: string, messa
   return verdictReply(call, 'refused', text, { call: call.id, effect: 'refuse', rules: [reason], approval }, receipt);
 }
 
+/** Whether a result is what the gateway decided about the call, and not the server's. */
+export function isVerdict({ _meta }: JsonObject): boolean {
+  return isJsonObject(_meta) && decisionKey in _meta;
+}
+
 export function failureReply(failure: Failure): Reply {
   return { error: errorObject(failure.rule, failure.message, failure.data) };
 }

@@ -6,6 +6,8 @@ import { lacking } from './client-capabilities.js';
 import type { Dispatched } from './dispatch.js';
 import type { Parts } from './parts.js';
 import { answersTo, problem, questionsIn, type Question } from './server-questions.js';
+import { followLegacyTask } from './server-legacy-tasks.js';
+import { legacyTaskIn } from './server-task-wish.js';
 import { followTask, isTask } from './server-tasks.js';
 
 /** What a modern server wants to know before it goes on. */
@@ -29,6 +31,8 @@ export async function throughRounds(call: Call, parts: Parts, send: () => Promis
   for (let round = 0; ; round += 1) {
     const answer = await send();
     if (isTask(answer)) return followTask(call, parts, answer.result);
+    const task = legacyTaskIn(answer, call);
+    if (task !== undefined) return followLegacyTask(call, parts, task);
     const required = 'result' in answer ? requiredIn(answer.result) : 'error' in answer ? pagesIn(answer.error, call) : undefined;
     if (required === undefined) return answer;
     if (round >= parts.settings.roundsPerCall) return problem(`the server "${call.server}" asked for input ${round + 1} times; CUSTOMHOUSE_INGRESS_ROUNDS_PER_CALL is the limit`);

@@ -6,5 +6,5 @@ import { throughRounds } from './server-rounds.js';
 
 /** Sends a call to its server, for as many rounds as that one needs. Does not reject, except by a fault of ours. */
 export function toServer(call: Call, parts: Parts): Promise<Dispatched> {
-  return throughRounds(call, parts, () => dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings.resultBytes, linkTo(call, parts)));
+  return throughRounds(call, parts, () => dispatch(call, parts.catalog.server(call.server), parts.sender, parts.settings, linkTo(call, parts)));
 }

@@ -17,6 +17,8 @@ export interface Errand {
   readonly exposed: string;
   /** Of a tool its definition, which says what of the arguments is sent in headers too. */
   readonly definition?: JsonObject | undefined;
+  /** A server of 2025-11-25 that makes tasks of calls is asked for one, to be kept this long (`ttl`, milliseconds). */
+  readonly task?: JsonObject | undefined;
   /** Names the principal: HTTP servers have a session for each. */
   readonly who: string;
   /** The session of the client: what the server says later may be for it. */

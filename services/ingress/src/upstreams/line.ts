@@ -1,6 +1,7 @@
 import { isJsonObject, isRequestId, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { SupervisedUpstream, type SupervisionOptions } from '@customhouse/upstream/supervised-upstream';
 import { UpstreamFailed, type Upstream, type UpstreamAnswer } from '@customhouse/upstream/upstream';
+import { relatedIn } from '../mcp/tasks/words.js';
 import type { Errand, UpstreamRequest } from './errand.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -11,7 +12,10 @@ export type OnNotice = (sessions: Iterable<string>, notice: JsonObject) => void;
 const audienceSize = 1_000;
 
 /** What clients are shown comes from the catalogue, and so does the news that it changed. */
-const ofTheCatalogue: ReadonlySet<string> = new Set(['notifications/tools/list_changed', 'notifications/prompts/list_changed', 'notifications/resources/list_changed']);
+const ofTheCatalogue = ['notifications/tools/list_changed', 'notifications/prompts/list_changed', 'notifications/resources/list_changed'];
+/** How its tasks are going, under names that are for this hop only: server-tasks.ts asks for it. */
+const ofTasks = ['notifications/tasks/status', 'notifications/tasks'];
+const notPassed: ReadonlySet<string> = new Set([...ofTheCatalogue, ...ofTasks]);
 
 /** One connection to a server, with what is under way on it in both directions. */
 export class Line {
@@ -72,7 +76,7 @@ export class Line {
       // Another session of the same caller still wants to hear of the resource.
       if (this.#subscriptions.isShared(errand)) return this.#subscriptions.note(errand, { result: {} });
       const answer = await upstream.call(
-        { method: errand.method, params: errand.params },
+        { method: errand.method, params: takesTask(errand, upstream) ? { ...errand.params, task: errand.task! } : errand.params },
         {
           timeout_ms: Math.ceil(left),
           more_ms: errand.more_ms,
@@ -132,7 +136,7 @@ export class Line {
       if (isRequestId(params['requestId'])) this.#requests.get(params['requestId'])?.abort.abort();
     } else if (method === 'notifications/resources/updated') {
       for (const [session, uri] of this.#subscriptions.of(params['uri'])) this.onNotice([session], { ...message, params: { ...params, uri } });
-    } else if (typeof method === 'string' && !ofTheCatalogue.has(method)) {
+    } else if (typeof method === 'string' && !notPassed.has(method)) {
       const errand = own ?? (this.single ? this.#only() : undefined);
       if (errand) errand.onMessage?.(message);
       else if (!this.#mixed) this.onNotice(this.#audience, message);
@@ -153,8 +157,14 @@ export class Line {
     return latest;
   }
 
+  /** Over stdio a request says at least which task it belongs to. */
+  #ofTask(taskId: string | undefined): Errand | undefined {
+    if (taskId !== undefined) for (const errand of this.#errands) if (errand.params['taskId'] === taskId && errand.onRequest !== undefined) return errand;
+    return undefined;
+  }
+
   #onRequest(upstream: Upstream, { id, method, params }: { readonly id: RequestId; readonly method: string; readonly params: JsonObject }, own: Errand | undefined): void {
-    const errand = own ?? this.#latest() ?? this.#last;
+    const errand = own ?? this.#ofTask(relatedIn(params)) ?? this.#latest() ?? this.#last;
     const respond = (answer: UpstreamAnswer): void => void upstream.respond(id, answer).catch(() => undefined);
     if (errand?.onRequest === undefined)
       return respond({ error: { code: -32601, message: `${method.slice(0, 100)} cannot be asked of the client now: there is no call that it belongs to` } });
@@ -195,4 +205,10 @@ export class Line {
   #repeat(upstream: Upstream | undefined, method: string, params: JsonObject): void {
     upstream?.call({ method, params }, { timeout_ms: 30_000, max_bytes: 1_048_576 }).catch(() => undefined);
   }
+}
+
+function takesTask({ task }: Errand, { era, initialized }: Upstream): boolean {
+  if (task === undefined || era !== 'legacy') return false;
+  const path = ['capabilities', 'tasks', 'requests', 'tools', 'call'];
+  return isJsonObject(path.reduce<unknown>((value, name) => (isJsonObject(value) ? value[name] : undefined), initialized));
 }

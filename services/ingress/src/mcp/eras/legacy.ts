@@ -24,6 +24,10 @@ import type { Lists } from '../lists/lists.js';
 import { introductionAt } from './introduction.js';
 import type { Query } from '../lists/tool-search.js';
 import { asked } from '../asked.js';
+import { termsOf } from '../tasks/task.js';
+import type { Tasks } from '../tasks/tasks.js';
+import { LegacyTaskClient } from './legacy-task-client.js';
+import { isTaskMethod, LegacyTasks, taskOffer, wantsTask } from './legacy-tasks.js';
 import { govern } from '../governed.js';
 
 /** What a POST is about, beside its messages. */
@@ -41,6 +45,7 @@ export interface LegacyTools {
   readonly lists: Lists;
   readonly asks: ClientAsks;
   readonly aside: Aside;
+  readonly tasks: Tasks;
   readonly peers: Peers;
   readonly resumptions: Resumptions;
   readonly version: string;
@@ -57,8 +62,11 @@ const longest = { name: 128, version: 64, capabilities: 2_048 };
 /** The revisions that begin with `initialize` and have sessions: 2024-11-05 to 2025-11-25. */
 export class LegacyEra {
   readonly #levels = new LogLevels();
+  readonly #tasks: LegacyTasks;
 
-  constructor(private readonly tools: LegacyTools) {}
+  constructor(private readonly tools: LegacyTools) {
+    this.#tasks = new LegacyTasks(tools);
+  }
 
   /** Serves the messages of one POST. Throws HttpFailure for what is wrong with the request as a whole; each of its requests is answered otherwise. */
   post(message: Json, posted: Posted): void {
@@ -126,7 +134,9 @@ export class LegacyEra {
   #welcome(session: Session): JsonObject {
     const { parts, version } = this.tools;
     const { serverInfo, instructions } = introductionAt(session, parts.catalog, version);
-    return { protocolVersion: session.protocol, capabilities: offerAt(session, parts.catalog), serverInfo, ...(instructions !== undefined && { instructions }) };
+    const tasks = taskOffer(session);
+    const capabilities = { ...offerAt(session, parts.catalog), ...(tasks !== undefined && { tasks }) };
+    return { protocolVersion: session.protocol, capabilities, serverInfo, ...(instructions !== undefined && { instructions }) };
   }
 
   #request(message: JsonObject, session: Session, posted: Posted): void {
@@ -142,11 +152,15 @@ export class LegacyEra {
         if (turned !== undefined && 'find' in turned) return void this.#find(id, turned.find, posted);
         const now = this.tools.now();
         const call = new Call(newUlid(now), asked(id, method, turned?.call ?? params, this.#levels.of(session.id)), caller, session, address, exchange, now);
-        if (!exchange.isBatch) exchange.identify(() => this.tools.resumptions.idFor(call), session.protocol >= '2025-11-25');
-        call.client = new LegacyClient(call.id, session, exchange, this.tools.asks, this.tools.aside);
+        if (wantsTask(method, params, session)) this.#asTask(call, exchange);
+        else {
+          if (!exchange.isBatch) exchange.identify(() => this.tools.resumptions.idFor(call), session.protocol >= '2025-11-25');
+          call.client = new LegacyClient(call.id, session, exchange, this.tools.asks, this.tools.aside);
+        }
         exchange.watch(call);
         return void govern(call, parts);
       }
+      if (isTaskMethod(method, session)) return void this.#tasks.serve(message, session, posted).catch((error: unknown) => this.#fail(id, error, posted));
       switch (method) {
         case 'logging/setLevel':
           return void this.#setLevel(id, message, session, posted);
@@ -160,6 +174,23 @@ export class LegacyEra {
     } catch (error) {
       this.#fail(id, error, posted);
     }
+  }
+
+  /** The answer to the request is the task; what would have been the answer is its end. */
+  #asTask(call: Call, exchange: Exchange): void {
+    const { asks, aside, tasks, parts } = this.tools;
+    const { caller, session, asked } = call;
+    const client = new LegacyTaskClient(call.id, session, exchange, asks, aside, {
+      id: asked.requestId,
+      terms: () => termsOf(call, parts.settings.taskTimeout_ms),
+      begin: (owner, terms) => {
+        // A task is given up by another request, and not by that of its first one.
+        parts.active.unregister(session.id, asked.requestId, call);
+        return tasks.begin(caller, owner, terms);
+      },
+    });
+    call.client = client;
+    call.onReply = (reply) => client.finish(reply);
   }
 
   async #setLevel(id: RequestId, message: JsonObject, session: Session, posted: Posted): Promise<void> {

@@ -3,6 +3,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { FakeResponse } from '../../../test/support/fakes.js';
 import { Exchange } from '../exchange.js';
+import { Task, type TaskTerms } from '../tasks/task.js';
+import { modernTask } from '../tasks/words.js';
 import { ModernClient, takesTasks, type Waiting } from './modern-client.js';
 
 const form: JsonObject = { message: 'Your name?' };
@@ -16,12 +18,13 @@ function exchange(): { readonly one: Exchange; readonly response: FakeResponse }
 class Desk implements Waiting {
   readonly parked: ModernClient[] = [];
   readonly forget = jest.fn();
-  ended = 0;
+  task: Task | undefined;
+  readonly ended = jest.fn();
   park(client: ModernClient): string {
     return `state-${this.parked.push(client)}`;
   }
-  begin(): ReturnType<Waiting['begin']> {
-    return { taskId: 'T', created: 0, ttlMs: 10, pollIntervalMs: 5, ended: () => void (this.ended += 1) };
+  begin(client: ModernClient, of: TaskTerms): Task {
+    return (this.task = new Task('T', of, client, Date.now, this.ended));
   }
 }
 
@@ -131,44 +134,45 @@ describe('the end of a call whose client was asked something', () => {
 
 describe('a call that is a task', () => {
   const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
+  const terms = (): TaskTerms & { readonly abandon: jest.Mock } => ({ call: 'c', method: 'tools/call', position: undefined, ttl_ms: 10, poll_ms: 5, abandon: jest.fn() });
+  const seen = ({ task }: Desk): JsonObject => modernTask(task!.view());
 
   it('is one only for a client that knows them', () => {
     const { client, response } = made();
-    client.becomeTask();
+    expect(client.becomeTask(terms())).toBe(false);
     expect(response.written).toEqual([]);
     expect([takesTasks({}), takesTasks({ extensions: [] }), takesTasks(capabilities)]).toEqual([false, false, true]);
   });
 
   it('shows how it is going', async () => {
-    const { client, response, desk, cancel } = made({ capabilities });
-    client.becomeTask();
+    const { client, response, desk } = made({ capabilities });
+    expect(client.becomeTask(terms())).toBe(true);
     expect(last(response)).toMatchObject({ result: { resultType: 'task', taskId: 'T', status: 'working', ttlMs: 10, pollIntervalMs: 5 } });
     const answer = client.ask('elicitation/create', form, forever, undefined, 'user');
-    expect(client.seen()).toMatchObject({ status: 'input_required', inputRequests: { user: { method: 'elicitation/create', params: form } } });
+    expect(seen(desk)).toMatchObject({ status: 'input_required', inputRequests: { user: { method: 'elicitation/create', params: form } } });
     client.tell({ other: { action: 'accept' }, user: { action: 'decline' } });
     expect(await answer).toEqual({ result: { action: 'decline' } });
-    expect(client.seen()).toMatchObject({ status: 'working' });
+    client.taskSays('half of it');
+    expect(seen(desk)).toMatchObject({ status: 'working', statusMessage: 'half of it' });
     client.finish({ result: { content: [] } });
-    expect(client.seen()).toMatchObject({ status: 'completed', result: { resultType: 'complete', content: [] } });
-    expect(desk.ended).toBe(1);
-    client.abandon();
-    expect(cancel).not.toHaveBeenCalled();
+    expect(seen(desk)).toMatchObject({ status: 'completed', result: { resultType: 'complete', content: [] } });
+    expect(desk.ended).toHaveBeenCalledTimes(1);
   });
 
   it.each([
     [undefined, { status: 'cancelled' }],
     [{ error: { code: 1, message: 'm' } }, { status: 'failed', error: { code: 1, message: 'm' } }],
   ])('that ended with %j is %j', (reply, expected) => {
-    const { client } = made({ capabilities });
-    client.becomeTask();
+    const { client, desk } = made({ capabilities });
+    client.becomeTask(terms());
     client.finish(reply);
-    expect(client.seen()).toMatchObject(expected);
+    expect(seen(desk)).toMatchObject(expected);
   });
 
-  it('is given up when its client says so', () => {
-    const { client, cancel } = made({ capabilities });
-    client.becomeTask();
-    client.abandon();
-    expect(cancel).toHaveBeenCalledTimes(1);
+  it('is not begun for a client that has gone', () => {
+    const { client, response, desk } = made({ capabilities });
+    response.break();
+    expect(client.becomeTask(terms())).toBe(false);
+    expect(desk.task).toBeUndefined();
   });
 });

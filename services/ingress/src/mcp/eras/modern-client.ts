@@ -1,5 +1,4 @@
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
-import { timestamp } from '@customhouse/kernel/time';
 import { tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import type { Envelope } from '@customhouse/mcp-wire/modern-request';
@@ -7,6 +6,8 @@ import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstr
 import type { ClientSide } from '../client-side.js';
 import type { Reply } from '../dialect.js';
 import type { Exchange } from '../exchange.js';
+import type { Task, TaskOwner, TaskTerms } from '../tasks/task.js';
+import { modernTask } from '../tasks/words.js';
 
 /** Least severe first. */
 const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
@@ -25,27 +26,16 @@ export interface Waiting {
   /** Nobody may come back any more. */
   forget(client: ModernClient): void;
   /** Keeps a call that is a task now. */
-  begin(client: ModernClient): TaskRecord;
-}
-
-/** What a task is known by. */
-export interface TaskRecord {
-  readonly taskId: string;
-  /** Unix milliseconds. */
-  readonly created: number;
-  readonly ttlMs: number;
-  readonly pollIntervalMs: number;
-  /** The task has ended: it is kept for a while longer. */
-  ended(): void;
+  begin(client: ModernClient, terms: TaskTerms): Task;
 }
 
 /**
  * A client of the revision 2026-07-28. It is told things on the stream of its request. It cannot be asked: its request ends with the questions, and
  * it comes back with the answers in another request, while the call goes on.
  */
-export class ModernClient implements ClientSide {
+export class ModernClient implements ClientSide, TaskOwner {
   /** Once the call is a task: the client asks how it is going, and its requests do not wait. */
-  #task: TaskRecord | undefined;
+  #task: Task | undefined;
   readonly #questions = new Map<string, Question>();
   #exchange: Exchange;
   #requestId: RequestId;
@@ -56,8 +46,6 @@ export class ModernClient implements ClientSide {
   /** What the call ended with while the client was away. */
   #missed: { readonly reply: Reply | undefined } | undefined;
   #count = 0;
-  /** Unix milliseconds of when what can be seen of the task last changed. */
-  #updated = 0;
 
   /**
    * `answers`: what the client said of its own accord, by the names that the server gives its questions. `cancel` is called when it ends the stream of
@@ -102,7 +90,6 @@ export class ModernClient implements ClientSide {
         reject(new UpstreamFailed(late ? 'timeout' : 'cancelled', 'maybe', late ? 'the client did not answer in time' : 'nobody waits for the answer of the client any more'));
       };
       signal.addEventListener('abort', onAbort);
-      this.#updated = Date.now();
       this.#questions.set(name, {
         method,
         params,
@@ -111,37 +98,37 @@ export class ModernClient implements ClientSide {
           resolve(answer);
         },
       });
+      this.#task?.changed();
       this.#askSoon();
     });
   }
 
-  becomeTask(): void {
-    if (this.#task !== undefined || this.#away || !takesTasks(this.capabilities)) return;
-    this.#task = this.waiting.begin(this);
-    this.#away = true;
-    this.#exchange.reply(this.#requestId, { result: { resultType: 'task', ...this.#seen('working') } });
+  get takesTasks(): boolean {
+    return takesTasks(this.capabilities);
   }
 
-  /** How the task is going: the result of `tasks/get`. */
-  seen(): JsonObject {
-    if (this.#missed === undefined) {
-      const inputRequests = this.#inputRequests();
-      return Object.keys(inputRequests).length === 0 ? this.#seen('working') : { ...this.#seen('input_required'), inputRequests };
-    }
-    const { reply } = this.#missed;
-    if (reply === undefined) return this.#seen('cancelled');
-    return 'result' in reply ? { ...this.#seen('completed'), result: { resultType: 'complete', ...reply.result } } : { ...this.#seen('failed'), error: reply.error };
+  becomeTask(terms: TaskTerms): boolean {
+    if (this.#task !== undefined) return true;
+    if (this.#away || this.#exchange.gone || !this.takesTasks) return false;
+    this.#task = this.waiting.begin(this, terms);
+    this.#away = true;
+    this.#exchange.reply(this.#requestId, { result: { resultType: 'task', ...modernTask(this.#task.view()) } });
+    return true;
+  }
+
+  taskSays(message: string | undefined): void {
+    this.#task?.says(message);
+  }
+
+  questions(): JsonObject {
+    return Object.fromEntries([...this.#questions].map(([name, { method, params }]) => [name, { method, params }]));
   }
 
   /** Takes answers to questions of the task; those that nobody asked are not looked at. */
   tell(answers: JsonObject): void {
     this.#answers = answers;
     this.#settle();
-  }
-
-  /** Gives the task up. */
-  abandon(): void {
-    if (this.#missed === undefined) this.cancel();
+    this.#task?.changed();
   }
 
   /** The client is back, with a request that is now the one that is answered. Questions that it did not answer are asked again. */
@@ -159,11 +146,9 @@ export class ModernClient implements ClientSide {
   /** The call has ended. A client that is away is told when it comes back. */
   finish(reply: Reply | undefined): void {
     clearImmediate(this.#flushing);
-    if (this.#away) {
-      this.#missed = { reply };
-      this.#updated = Date.now();
-      this.#task?.ended();
-    } else {
+    if (this.#task !== undefined) return this.#task.end(reply);
+    if (this.#away) this.#missed = { reply };
+    else {
       this.waiting.forget(this);
       this.#exchange.reply(this.#requestId, reply);
     }
@@ -181,11 +166,7 @@ export class ModernClient implements ClientSide {
   #leave(): void {
     if (this.#questions.size === 0 || this.#exchange.gone) return;
     this.#away = true;
-    this.#exchange.reply(this.#requestId, { result: { resultType: 'input_required', inputRequests: this.#inputRequests(), requestState: this.waiting.park(this) } });
-  }
-
-  #inputRequests(): JsonObject {
-    return Object.fromEntries([...this.#questions].map(([name, { method, params }]) => [name, { method, params }]));
+    this.#exchange.reply(this.#requestId, { result: { resultType: 'input_required', inputRequests: this.questions(), requestState: this.waiting.park(this) } });
   }
 
   #settle(): void {
@@ -193,11 +174,6 @@ export class ModernClient implements ClientSide {
       const said = Object.hasOwn(this.#answers, name) ? this.#answers[name] : undefined;
       if (isJsonObject(said)) question.resolve({ result: said });
     }
-  }
-
-  #seen(status: string): JsonObject {
-    const { taskId, created, ttlMs, pollIntervalMs } = this.#task!;
-    return { taskId, status, createdAt: timestamp(created), lastUpdatedAt: timestamp(Math.max(created, this.#updated)), ttlMs, pollIntervalMs };
   }
 
   /** The server's own name where it has given one. */

@@ -29,7 +29,9 @@ import { within, wishesIn, type Listeners } from './listeners.js';
 import { ModernClient, takesTasks } from './modern-client.js';
 import { ModernDialect } from './modern-dialect.js';
 import { introductionAt } from './introduction.js';
-import type { Tasks } from './tasks.js';
+import type { TaskTerms } from '../tasks/task.js';
+import type { Tasks } from '../tasks/tasks.js';
+import { modernTask } from '../tasks/words.js';
 
 export interface ModernTools {
   readonly parts: Parts;
@@ -150,7 +152,7 @@ export class ModernEra {
     if (wrong !== undefined) return this.#object(id, wrong, posted);
     const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
     const { rounds, tasks } = this.tools;
-    const waiting = { ...rounds.of(round), begin: (of: ModernClient) => tasks.begin(call, of) };
+    const waiting = { ...rounds.of(round), begin: (of: ModernClient, terms: TaskTerms) => tasks.begin(caller, of, terms) };
     const client = new ModernClient(exchange, id, envelope, waiting, () => call.cancel(), answers);
     call.client = client;
     call.onReply = (reply) => client.finish(reply);
@@ -178,12 +180,16 @@ export class ModernEra {
     const { exchange, caller } = posted;
     if (!takesTasks(envelope.capabilities))
       throw new Failure('missing-client-capability', 'tasks are for clients that declare them', { requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
-    const task = this.tools.tasks.find(params['taskId'], caller, Peers.isForwarded(exchange.request));
-    if (task.at === 'peer') return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(message), task.url);
-    if (method === 'tasks/get') return exchange.reply(id, { result: task.at === 'here' ? task.client.seen() : await task.seen() });
-    if (task.at === 'here') {
-      if (method === 'tasks/update') task.client.tell(answersIn(params['inputResponses']));
-      else task.client.abandon();
+    const found = this.tools.tasks.find(params['taskId'], caller, Peers.isForwarded(exchange.request));
+    if (found.at === 'peer') return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(message), found.url);
+    if (method === 'tasks/get') {
+      exchange.reply(id, { result: modernTask(found.at === 'here' ? found.task.view() : await found.view()) });
+      if (found.at === 'here' && found.task.over) exchange.onDelivered(() => found.task.collected());
+      return;
+    }
+    if (found.at === 'here') {
+      if (method === 'tasks/update') found.task.owner.tell(answersIn(params['inputResponses']));
+      else found.task.abandon();
     }
     exchange.reply(id, { result: {} });
   }
