@@ -1,8 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ApprovalsController } from './adapters/approvals.controller.js';
+import { ApproversController } from './adapters/approvers.controller.js';
 import { CallsConsumer } from './adapters/calls.consumer.js';
 import { Caretaker } from './adapters/caretaker.js';
+import { Courier } from './adapters/courier.js';
+import { Deciding } from './adapters/deciding.js';
+import { Delegations } from './adapters/delegations.js';
+import { Identities } from './adapters/identities.js';
 import { RequestMetrics } from './adapters/metrics.js';
+import { NOTIFIERS, type Notifier } from './adapters/notifier.js';
 import { Previews } from './adapters/preview.js';
 import { Requests } from './adapters/requests.js';
 import { WritersConsumer } from './adapters/writers.consumer.js';
@@ -13,12 +19,22 @@ export class ApprovalModule {
   static with(settings: ApprovalSettings): DynamicModule {
     return {
       module: ApprovalModule,
-      controllers: [ApprovalsController, CallsConsumer, WritersConsumer],
+      controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer],
       providers: [
         { provide: APPROVAL_SETTINGS, useValue: settings },
-        { provide: Requests, useFactory: () => new Requests(settings.silence_ms) },
+        { provide: NOTIFIERS, useValue: [] },
+        {
+          provide: Requests,
+          inject: [NOTIFIERS],
+          useFactory: (notifiers: readonly Notifier[]) =>
+            new Requests({ silence_ms: settings.silence_ms, reminders: settings.reminders_count, channels: notifiers.map(({ channel }) => channel) }),
+        },
         RequestMetrics,
         Previews,
+        Deciding,
+        Delegations,
+        Identities,
+        Courier,
         Caretaker,
       ],
     };

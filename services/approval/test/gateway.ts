@@ -98,10 +98,10 @@ export class Gateway {
   }
 
   /** Issues a key and waits until the service knows it. */
-  async key(person: string, roles: readonly Role[], changes: { readonly agent?: string; readonly tenant?: string } = {}): Promise<string> {
+  async key(person: string, roles: readonly Role[], changes: { readonly agent?: string; readonly tenant?: string; readonly groups?: readonly string[] } = {}): Promise<string> {
     const { id, hash, presented } = generateKey();
-    const { agent = `${person}-console`, tenant = 'default' } = changes;
-    const data = { id, hash, tenant, agent, person, groups: [], roles: [...roles], created: timestamp(Date.now()), expires: null, revoked: false };
+    const { agent = `${person}-console`, tenant = 'default', groups = [] } = changes;
+    const data = { id, hash, tenant, agent, person, groups: [...groups], roles: [...roles], created: timestamp(Date.now()), expires: null, revoked: false };
     await this.writer.append({ declaration: directoryKeyPublished, subject: `key-${id}`, key: `key/${id}`, data });
     await eventually(`the key of ${person} is known`, async () => (await this.ask('POST', '/v1/approvals/01K00000000000000000000000/cancel', {}, presented)).status !== 401);
     return presented;
@@ -231,6 +231,8 @@ export class Ingress {
   async hold(
     options: {
       readonly quorum?: number;
+      readonly terms?: Partial<NonNullable<HeldData['decision']['obligations']['approve']>>;
+      readonly principal?: Partial<HeldData['principal']>;
       readonly expires_ms?: number;
       readonly args?: Json;
       readonly aim?: Pick<HeldData, 'method' | 'tool' | 'definition'>;
@@ -238,7 +240,7 @@ export class Ingress {
     } = {},
   ): Promise<{ held: HeldData; recorded: RecordedEvent }> {
     const { sealer } = this.gateway;
-    const principal = { tenant: 'default', agent: 'claude', person: 'alice', groups: [], credential: { kind: 'key' as const, id: '0123456789abcdef' } };
+    const principal = { tenant: 'default', agent: 'claude', person: 'alice', groups: [], credential: { kind: 'key' as const, id: '0123456789abcdef' }, ...options.principal };
     const key = await sealer.keyFor(sealer.subjectOf(principal.tenant, principal.person));
     const call = newUlid();
     const unbound = {
@@ -260,7 +262,7 @@ export class Ingress {
       decision: {
         effect: 'hold' as const,
         rules: [{ id: 'hold-transfers', effect: 'hold' as const, reason: 'Money leaves the house.' }],
-        obligations: { approve: { quorum: options.quorum ?? 1, expires_s: 3600 } },
+        obligations: { approve: { quorum: options.quorum ?? 1, expires_s: 3600, ...options.terms } },
         policy: { number: 7, digest: 'policy-7' },
       },
       record: 'strict' as const,

@@ -42,12 +42,15 @@ export class CallsConsumer {
   /** Answers the id of the request. */
   private async open(event: StoredEvent, context: BatchContext): Promise<string> {
     const held = callHeld.schema.parse(event.data);
-    const { tenant, agent, person } = held.principal;
+    const { tenant, agent, person, owner = null, delegation = [] } = held.principal;
     const holding = held.decision.rules.filter((rule) => rule.effect === 'hold');
     const { id, binding, quorum, expires } = held.approval;
+    const terms = held.decision.obligations.approve;
+    if (terms?.quorum !== quorum) throw new Error('the held call does not say what its approval takes');
+    const requester = { tenant, agent, person, owner, actors: delegation.map(({ actor }) => actor) };
     const { call, method, server, tool } = held;
     const request = {
-      ...{ approval: id, call, binding, requester: { tenant, agent, person }, method, server, tool, quorum, expires, held: event.position },
+      ...{ approval: id, call, binding, requester, method, server, tool, terms, expires, held: event.position },
       rules: holding.map((rule) => rule.id),
       reason: holding.map((rule) => rule.reason).join(' '),
     };

@@ -5,13 +5,13 @@ import type { DataSource } from 'typeorm';
 import { partitionKey, type EventLog } from '@customhouse/event-log/port';
 import { backoff } from '@customhouse/event-store/failures';
 import { Outbox } from '@customhouse/event-store/outbox';
-import { rowsOf } from '@customhouse/event-store/sql';
+import { oneRow, rowsOf } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import type { Health } from '@customhouse/nest/health';
 import { dataSourceOf, EVENT_LOG, HEALTH, LOGGER } from '@customhouse/nest/tokens';
 import { APPROVAL_SETTINGS, type ApprovalSettings } from '../config.js';
 import { chooseDispatcher, hasEnded, type Hearing, type Writer } from '../domain/liveness.js';
-import { RequestMetrics } from './metrics.js';
+import { RequestMetrics, type Waiting } from './metrics.js';
 import { Requests } from './requests.js';
 import { knownWriters } from './writers.js';
 
@@ -20,6 +20,7 @@ const most = 200;
 /** How often what can wait is done. */
 const housekeeping_ms = 10_000;
 const forgetWritersAfter_days = 30;
+const forgetNoticesAfter_days = 7;
 
 interface NamedRow {
   readonly approval: string;
@@ -87,7 +88,7 @@ export class Caretaker implements OnApplicationBootstrap, BeforeApplicationShutd
   private async round(): Promise<boolean> {
     const { writers, hearing } = await knownWriters(this.dataSource.manager, this.settings.silence_ms);
     await this.moveBarriers(writers, hearing);
-    const due = await this.expiredRequests();
+    const due = await this.dueRequests();
     // Without a living process there is nobody to name.
     if (chooseDispatcher(writers, '', hearing) !== undefined) due.push(...(await this.unattendedRequests()));
     let moved = 0;
@@ -106,19 +107,23 @@ export class Caretaker implements OnApplicationBootstrap, BeforeApplicationShutd
     return moved > 0 && due.length >= most;
   }
 
-  private async expiredRequests(): Promise<string[]> {
-    return this.approvalsWhere(`status in ('open', 'granted') and expires <= clock_timestamp()`);
+  /** Expired, or with people to be asked again. */
+  private async dueRequests(): Promise<string[]> {
+    const expired = await this.approvalsWhere(`status in ('open', 'granted') and expires <= clock_timestamp()`, 'expires');
+    const urged = await this.approvalsWhere('urge_at <= clock_timestamp()', 'urge_at');
+    return [...new Set([...expired, ...urged])];
   }
 
   /** Decided and without a dispatcher, or with one that has ended. */
   private async unattendedRequests(): Promise<string[]> {
-    return this.approvalsWhere(`not dispatched and (barrier is not null or (dispatcher is null and status in ('granted', 'denied', 'expired', 'cancelled')))`);
+    return this.approvalsWhere(
+      `status <> 'closed' and not dispatched and (barrier is not null or (dispatcher is null and status in ('granted', 'denied', 'expired', 'cancelled')))`,
+      'expires',
+    );
   }
 
-  private async approvalsWhere(condition: string): Promise<string[]> {
-    const rows = await rowsOf<{ approval: string }>(this.dataSource.manager, `select approval from requests where status <> 'closed' and ${condition} order by expires limit $1`, [
-      most,
-    ]);
+  private async approvalsWhere(condition: string, order: 'expires' | 'urge_at'): Promise<string[]> {
+    const rows = await rowsOf<{ approval: string }>(this.dataSource.manager, `select approval from requests where ${condition} order by ${order} limit $1`, [most]);
     return rows.map((row) => row.approval);
   }
 
@@ -128,13 +133,15 @@ export class Caretaker implements OnApplicationBootstrap, BeforeApplicationShutd
       this.dataSource,
       async (tx) => {
         const [free] = await rowsOf(tx, `select approval from requests where approval = $1 for update skip locked`, [approval]);
-        return free && (await this.requests.act(tx, approval, (now, evidence) => ({ do: 'expire', evidence, now })));
+        if (free === undefined) return [];
+        const expired = await this.requests.act(tx, approval, ({ now, evidence }) => ({ do: 'expire', evidence, now }));
+        const urged = await this.requests.act(tx, approval, ({ now }) => ({ do: 'urge', most: this.settings.reminders_count, now }));
+        return [expired, urged];
       },
       { repeatable: true },
     );
-    if (!acted) return 0;
-    this.metrics.acted(acted);
-    return acted.events.length;
+    for (const one of acted) this.metrics.acted(one);
+    return acted.flatMap(({ events }) => events).length;
   }
 
   /**
@@ -184,13 +191,22 @@ export class Caretaker implements OnApplicationBootstrap, BeforeApplicationShutd
           retired.map((row) => row.approval),
         );
       }
+      await tx.query(`delete from notices where done < clock_timestamp() - $1 * interval '1 day'`, [forgetNoticesAfter_days]);
       await tx.query(`delete from writers where heard < clock_timestamp() - $1 * interval '1 day'`, [forgetWritersAfter_days]);
     });
   }
 
   private async measure(): Promise<void> {
-    const sql = `
-      select status, count(*)::int as count, extract(epoch from clock_timestamp() - min(opened))::float8 as age_s from requests where status <> 'closed' group by status`;
-    this.metrics.measured(await rowsOf<{ status: string; count: number; age_s: number }>(this.dataSource.manager, sql));
+    const { manager } = this.dataSource;
+    const waiting = await rowsOf<Waiting>(
+      manager,
+      `select status, count(*)::int as count, extract(epoch from clock_timestamp() - min(opened))::float8 as age_s from requests where status <> 'closed' group by status`,
+    );
+    const reviews = await oneRow<{ count: number; age_s: number | null }>(
+      manager,
+      `select count(*)::int as count, extract(epoch from clock_timestamp() - min(decided))::float8 as age_s from requests where glass is not null and glass->'review' = 'null'::jsonb`,
+    );
+    const notices = await rowsOf<{ channel: string; count: number }>(manager, 'select channel, count(*)::int as count from notices where done is null group by channel');
+    this.metrics.measured(waiting, reviews, notices);
   }
 }

@@ -8,6 +8,10 @@ const declarations = new Map<RequestEvent['type'], EventDeclaration>(
   [
     approval.requestOpened,
     approval.voteCast,
+    approval.requestReminded,
+    approval.requestEscalated,
+    approval.glassBroken,
+    approval.reviewCompleted,
     approval.requestGranted,
     approval.requestDenied,
     approval.requestExpired,

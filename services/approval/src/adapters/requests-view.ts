@@ -9,6 +9,7 @@ export interface RequestRow {
   tenant: string;
   agent: string;
   person: string;
+  owner: string | null;
   method: string;
   server: string;
   tool: string;
@@ -16,8 +17,13 @@ export interface RequestRow {
   reason: string;
   binding: string;
   quorum: number;
+  terms: Approval['terms'];
+  missing: Approval['missing'];
   opened: Date;
   expires: Date;
+  reminded: number;
+  escalated: Date | null;
+  glass: Approval['break_glass'];
   held: string;
   status: ApprovalStatus;
   approvers: string[];
@@ -37,6 +43,7 @@ export const requestEntity = new EntitySchema<RequestRow>({
     tenant: { type: 'text' },
     agent: { type: 'text' },
     person: { type: 'text' },
+    owner: { type: 'text', nullable: true },
     method: { type: 'text' },
     server: { type: 'text' },
     tool: { type: 'text' },
@@ -67,12 +74,15 @@ export interface RequestFilter {
   readonly method?: string;
   readonly server?: string;
   readonly tool?: string;
+  readonly review?: 'due';
 }
 
 /** Newest first, of those older than `before`. Answers one more than `limit` when there are more. */
 export async function findRequests(source: DataSource, filter: RequestFilter, page: { readonly limit: number; readonly before?: string }): Promise<readonly RequestRow[]> {
   const query = source.getRepository(requestEntity).createQueryBuilder('request');
-  for (const [column, value] of Object.entries(filter)) {
+  const { review, ...exact } = filter;
+  if (review === 'due') query.andWhere(`request.glass is not null and request.glass->'review' = 'null'::jsonb`);
+  for (const [column, value] of Object.entries(exact)) {
     if (value !== undefined) query.andWhere(`request.${column} = :${column}`, { [column]: value });
   }
   if (page.before !== undefined) query.andWhere('request.approval < :before', { before: page.before });
@@ -87,14 +97,21 @@ export async function findRequest(source: DataSource, tenant: string, approval: 
   return source.getRepository(requestEntity).createQueryBuilder('request').addSelect('request.held').where({ tenant, approval }).getOne();
 }
 
+/** One request, whoever's it is. */
+export async function findRequestById(source: DataSource, approval: string): Promise<RequestRow | null> {
+  return source.getRepository(requestEntity).createQueryBuilder('request').where({ approval }).getOne();
+}
+
 /** The row as the control API answers it. */
 export function toApproval(row: RequestRow): Approval {
-  const { tenant: _tenant, held: _held, opened, expires, decided, dispatcher, ...rest } = row;
+  const { tenant: _tenant, held: _held, opened, expires, decided, escalated, glass, dispatcher, ...rest } = row;
   return {
     ...rest,
     opened: opened.toISOString(),
     expires: expires.toISOString(),
     decided: decided?.toISOString() ?? null,
+    escalated: escalated?.toISOString() ?? null,
+    break_glass: glass,
     dispatcher: dispatcher && { instance: dispatcher.instance, epoch: dispatcher.epoch, attempt: dispatcher.attempt },
   };
 }

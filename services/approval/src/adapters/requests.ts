@@ -3,9 +3,15 @@ import type { requestOpened } from '@customhouse/events/approval/events';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { oneRow, rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { Streams } from '@customhouse/event-store/streams';
-import { approversOf, decide, evolve, initial, RequestRefused, type Command, type Evidence, type KnownRequest, type Request, type RequestEvent } from '../domain/request.js';
+import { timestamp } from '@customhouse/kernel/time';
+import { decide, dueAt, type Command, type Evidence } from '../domain/decide.js';
 import { chooseDispatcher, hasEnded } from '../domain/liveness.js';
+import { evolve, initial, RequestRefused, requestersOf, type KnownRequest, type Request, type RequestEvent } from '../domain/request.js';
+import { countOf } from '../domain/voting.js';
 import { streamOf, toNewEvent, toPublishedState, toRequestEvent } from './events.js';
+import { noticesOf, queueNotices } from './notices.js';
+import { linksOf } from './people.js';
+import { storable } from './storable.js';
 import { knownWriters } from './writers.js';
 
 /** Group that follows the calls; its position is what the log is known up to. */
@@ -21,14 +27,29 @@ export interface Held {
   readonly id: string;
 }
 
+/** What a command is made of. */
+export interface Facts {
+  /** Unix milliseconds of the database, once nobody else is at this request. */
+  readonly now: number;
+  readonly evidence: Evidence;
+  /** Names of people that the request speaks of. */
+  readonly names: readonly string[];
+}
+
+export interface RequestsOptions {
+  /** See the settings. */
+  readonly silence_ms: number;
+  readonly reminders: number;
+  /** Ways in which people are told. */
+  readonly channels: readonly string[];
+}
+
 /** What came of a command. */
 export interface Acted {
   readonly state: KnownRequest;
   readonly events: readonly RequestEvent[];
   /** Unix milliseconds of the database, when it was decided. */
   readonly now: number;
-  /** When the request was opened. */
-  readonly opened: number;
 }
 
 interface LockedRow {
@@ -38,10 +59,12 @@ interface LockedRow {
   readonly held_offset: string;
   readonly dispatched: boolean;
   readonly barrier: string | null;
-  readonly opened_ms: string;
 }
 
 type Outcome = { readonly topic: string; readonly partition: number; readonly offset: number };
+
+/** Events that change nothing for whoever runs the call. */
+const internal: ReadonlySet<RequestEvent['type']> = new Set(['approval.vote.cast', 'approval.request.reminded', 'approval.request.escalated', 'approval.review.completed']);
 
 /**
  * The requests of this service: one stream each, with the view row as its lock. A command is decided on the whole stream, and
@@ -51,31 +74,36 @@ export class Requests {
   private readonly streams = new Streams();
   private readonly outbox = new Outbox();
 
-  /** `silence_ms`: see the setting. */
-  constructor(private readonly silence_ms: number) {}
+  constructor(private readonly options: RequestsOptions) {}
 
   /** Opens a request for a held call. False when it exists already. */
-  async open(tx: Tx, request: EventData<typeof requestOpened>, held: Held): Promise<boolean> {
-    const { requester } = request;
+  async open(tx: Tx, request: Omit<EventData<typeof requestOpened>, 'opened'>, held: Held): Promise<boolean> {
+    const { requester, terms } = request;
     const sql = `
-      insert into requests (approval, call, tenant, agent, person, method, server, tool, rules, reason, binding, quorum, expires, held_partition, held_offset, holder, held, status)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text[], $10, $11, $12, $13, $14, $15, $16, $17, 'open') on conflict do nothing returning approval`;
-    const inserted = await rowsOf(tx, sql, [
+      insert into requests (approval, call, tenant, agent, person, owner, actors, method, server, tool, rules, reason, binding, quorum, terms, expires,
+        held_partition, held_offset, holder, held, status)
+      values ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10, $11::text[], $12, $13, $14, $15::jsonb, $16, $17, $18, $19, $20, 'open') on conflict do nothing
+      returning floor(extract(epoch from opened) * 1000) as opened`;
+    const [inserted] = await rowsOf<{ opened: string }>(tx, sql, [
       request.approval,
       request.call,
-      ...[requester.tenant, requester.agent, requester.person, request.method, request.server, request.tool].map(storable),
+      ...[requester.tenant, requester.agent, requester.person].map(storable),
+      requester.owner === null ? null : storable(requester.owner),
+      requester.actors.map(storable),
+      ...[request.method, request.server, request.tool].map(storable),
       request.rules.map(storable),
       storable(request.reason),
       request.binding,
-      request.quorum,
+      terms.quorum,
+      asJson(terms),
       request.expires,
       request.held.partition,
       request.held.offset,
       held.holder,
       held.data,
     ]);
-    if (inserted.length === 0) return false;
-    await this.act(tx, request.approval, () => ({ do: 'open', request }), { cause: held.id });
+    if (inserted === undefined) return false;
+    await this.act(tx, request.approval, () => ({ do: 'open', request: { ...request, opened: timestamp(Number(inserted.opened)) } }), { cause: held.id });
     return true;
   }
 
@@ -86,27 +114,23 @@ export class Requests {
   async act(
     tx: Tx,
     approval: string,
-    command: (now: number, evidence: Evidence) => Command,
+    command: (facts: Facts) => Command | Promise<Command>,
     options: { readonly tenant?: string; readonly cause?: string; readonly outcome?: Outcome } = {},
   ): Promise<Acted> {
-    const [row] = await rowsOf<LockedRow>(
-      tx,
-      'select tenant, holder, held_partition, held_offset, dispatched, barrier, extract(epoch from opened) * 1000 as opened_ms from requests where approval = $1 for update',
-      [approval],
-    );
+    const [row] = await rowsOf<LockedRow>(tx, 'select tenant, holder, held_partition, held_offset, dispatched, barrier from requests where approval = $1 for update', [approval]);
     // Another tenant's request does not exist for the caller.
     if (row === undefined || (options.tenant !== undefined && options.tenant !== row.tenant)) throw new RequestRefused('not-found', `there is no approval request ${approval}`);
     const now = Number((await oneRow<{ now: string }>(tx, 'select floor(extract(epoch from clock_timestamp()) * 1000) as now')).now);
     const stream = await this.streams.load(tx, streamOf(approval));
     const before = stream.events.map(toRequestEvent).reduce(evolve, initial as Request);
     const evidence = await this.evidence(tx, before, row);
-    const events = [...decide(command(now, evidence), before)];
+    const events = [...decide(await command({ now, evidence, names: namesIn(before) }), before)];
     let state = known(events.reduce(evolve, before));
     const naming = await this.name(tx, state, row, evidence, now);
     events.push(...naming);
     state = known(naming.reduce(evolve, state as Request));
-    if (events.length > 0) await this.write(tx, stream.version, state, events, options);
-    return { state, events, now, opened: Number(row.opened_ms) };
+    if (events.length > 0) await this.write(tx, stream.version, state, events, { ...options, tenant: row.tenant });
+    return { state, events, now };
   }
 
   /** Notes that the log has a dispatch of this call. */
@@ -130,7 +154,7 @@ export class Requests {
     const searched = Math.max(held.offset + 1, Number(position?.next_offset ?? 0));
     const named = state.status === 'none' ? null : state.dispatcher;
     if (named === null) return { ended: false, dispatched: row.dispatched, searched };
-    const { writers, hearing } = await knownWriters(tx, this.silence_ms);
+    const { writers, hearing } = await knownWriters(tx, this.options.silence_ms);
     // What a dead process wrote may not have been read yet: it counts as ended when the log was read up to where it ended.
     const read = row.barrier !== null && searched >= Number(row.barrier);
     return { ended: read && hasEnded(named, writers, hearing), dispatched: row.dispatched, searched };
@@ -138,7 +162,7 @@ export class Requests {
 
   private async name(tx: Tx, state: KnownRequest, row: LockedRow, evidence: Evidence, now: number): Promise<readonly RequestEvent[]> {
     if (state.status === 'open' || state.status === 'closed' || (state.dispatcher !== null && !evidence.ended)) return [];
-    const { writers, hearing } = await knownWriters(tx, this.silence_ms);
+    const { writers, hearing } = await knownWriters(tx, this.options.silence_ms);
     const chosen = chooseDispatcher(writers, row.holder, hearing);
     return chosen === undefined ? [] : decide({ do: 'name', instance: chosen.instance, epoch: chosen.epoch, evidence, now }, state);
   }
@@ -148,46 +172,68 @@ export class Requests {
     version: number,
     state: KnownRequest,
     events: readonly RequestEvent[],
-    options: { readonly cause?: string; readonly outcome?: Outcome },
+    options: { readonly tenant: string; readonly cause?: string; readonly outcome?: Outcome },
   ): Promise<void> {
     const { approval } = state.opened;
-    await this.streams.append(
+    const appended = await this.streams.append(
       tx,
       streamOf(approval),
       version,
       events.map((event) => toNewEvent(approval, event, options.cause)),
     );
+    await this.show(tx, state, events, options.tenant);
+    if (this.options.channels.length > 0) await queueNotices(tx, approval, this.options.channels, noticesOf(state, events, appended));
+    if (events.some((event) => !internal.has(event.type))) await this.outbox.publish(tx, [toPublishedState(state, options.outcome ?? null)]);
+  }
+
+  /** Brings the row up to the events. */
+  private async show(tx: Tx, state: KnownRequest, events: readonly RequestEvent[], tenant: string): Promise<void> {
     const sql = `
       update requests set
-        status = $2, approvers = $3::text[], decided_by = $4::text[], decision = $5, dispatcher = $6::jsonb, terminal = $7,
-        decided = case when $8 then clock_timestamp() else decided end,
-        closed = case when $9 then clock_timestamp() else closed end,
-        barrier = case when $10 then null else barrier end
+        status = $2, approvers = $3::text[], missing = $4::jsonb, decided_by = $5::text[], decision = $6, dispatcher = $7::jsonb, terminal = $8,
+        reminded = $9, glass = $10::jsonb, urge_at = to_timestamp($11::float8 / 1000),
+        escalated = case when $12 then clock_timestamp() else escalated end,
+        decided = case when $13 then clock_timestamp() else decided end,
+        closed = case when $14 then clock_timestamp() else closed end,
+        barrier = case when $15 then null else barrier end
       where approval = $1`;
     const happened = (...types: RequestEvent['type'][]): boolean => events.some((event) => types.includes(event.type));
-    const decidedNow = happened('approval.request.granted', 'approval.request.denied', 'approval.request.expired', 'approval.request.cancelled');
+    const { people, missing, groups } = countOf(state, await linksOf(tx, tenant, namesIn(state)));
     await tx.query(sql, [
-      approval,
+      state.opened.approval,
       state.status,
-      approversOf(state).map(storable),
+      people.map(storable),
+      asJson({ people: missing, groups }),
       state.decided_by.map(storable),
       state.decision === null ? null : storable(state.decision),
-      state.dispatcher === null ? null : JSON.stringify(state.dispatcher),
+      state.dispatcher === null ? null : asJson(state.dispatcher),
       state.terminal,
-      decidedNow,
+      state.reminders.decision,
+      state.glass === null ? null : asJson(state.glass),
+      dueAt(state, this.options.reminders) ?? null,
+      happened('approval.request.escalated'),
+      happened('approval.request.granted', 'approval.request.denied', 'approval.request.expired', 'approval.request.cancelled'),
       happened('approval.request.closed'),
       happened('approval.dispatcher.named', 'approval.request.expired'),
     ]);
-    await this.outbox.publish(tx, [toPublishedState(state, options.outcome ?? null)]);
   }
+}
+
+/** Names of people that a request speaks of. */
+function namesIn(state: Request): readonly string[] {
+  if (state.status === 'none') return [];
+  const { opened, votes, glass } = state;
+  const voters = votes.flatMap((vote) => (vote.for === null ? [vote.by] : [vote.by, vote.for]));
+  const named = (opened.terms.approvers ?? []).flatMap(({ people }) => people ?? []);
+  return [...requestersOf(state), ...voters, ...named, ...(glass === null ? [] : [glass.by]), ...(glass?.review ? [glass.review.by] : [])];
+}
+
+/** Text for a column of JSON, which cannot hold what text cannot. */
+function asJson(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? storable(member) : member));
 }
 
 function known(state: Request): KnownRequest {
   if (state.status === 'none') throw new Error('a command on a request that is not there was not refused');
   return state;
-}
-
-/** PostgreSQL's text holds no NUL and no lone surrogate; the stream has the text as it came. */
-function storable(text: string): string {
-  return text.replaceAll('\0', '\ufffd').toWellFormed();
 }

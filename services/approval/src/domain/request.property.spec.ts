@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decide, evolve, initial, RequestRefused, type Command, type Request, type RequestEvent } from './request.js';
+import { decide, type Command } from './decide.js';
+import { noLinks } from './person.js';
+import { evolve, initial, RequestRefused, type Request, type RequestEvent } from './request.js';
 
 /**
  * Random histories against a model that knows the truth: which processes live, what they wrote, what time it is. The service
@@ -60,13 +62,14 @@ class World {
         approval,
         call,
         binding: 'right',
-        requester: { tenant: 'default', agent: 'claude', person: 'alice' },
+        requester: { tenant: 'default', agent: 'claude', person: 'alice', owner: null, actors: [] },
         method: 'tools/call',
         server: 's',
         tool: 't',
         rules: ['r'],
         reason: 'because',
-        quorum,
+        terms: { quorum, expires_s: 1 },
+        opened: new Date(start).toISOString(),
         expires: new Date(start + lifetime).toISOString(),
         held: { topic: 'customhouse.calls', partition: 0, offset: 0 },
       },
@@ -95,13 +98,18 @@ class World {
           do: 'vote',
           by: { person: step.person, agent: step.agent },
           verdict: step.verdict,
+          groups: [],
+          delegations: [],
+          links: noLinks,
           reason: '',
           via: 'api',
+          fresh: false,
+          preview: null,
           binding: step.binding === undefined ? undefined : step.binding ? 'right' : 'wrong',
           now,
         });
       case 'cancel':
-        return this.run({ do: 'cancel', by: { person: step.person, agent: 'console' }, operator: step.operator, reason: '', now });
+        return this.run({ do: 'cancel', by: { person: step.person, agent: 'console' }, operator: step.operator, links: noLinks, reason: '', now });
       case 'wait':
         this.now += step.ms;
         return;
@@ -181,6 +189,10 @@ class World {
         expect(decisions).toBe(0);
         expect(this.dispatched).toBeUndefined();
         return;
+      case 'approval.request.reminded':
+      case 'approval.request.escalated':
+      case 'approval.glass.broken':
+      case 'approval.review.completed':
       case 'approval.request.closed':
         return;
     }

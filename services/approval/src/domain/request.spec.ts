@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { decide, evolve, initial, RequestRefused, type Command, type Evidence, type RefusalRule, type Request, type RequestEvent } from './request.js';
+import { decide, type Command, type Evidence } from './decide.js';
+import { noLinks } from './person.js';
+import { evolve, initial, RequestRefused, type RefusalRule, type Request, type RequestEvent } from './request.js';
+import type { CastVote } from './voting.js';
 
 const approval = '01K0000000000000000000000A';
 const call = '01K0000000000000000000000C';
@@ -10,26 +13,29 @@ const held = { topic: 'customhouse.calls', partition: 3, offset: 17 };
 const clean: Evidence = { ended: false, dispatched: false, searched: 40 };
 const ended: Evidence = { ...clean, ended: true };
 
-const opened = (quorum = 1): RequestEvent => ({
+type Terms = Extract<Command, { do: 'open' }>['request']['terms'];
+
+const opened = (quorum = 1, terms: Partial<Terms> = {}): RequestEvent => ({
   type: 'approval.request.opened',
   data: {
     approval,
     call,
     binding: 'b1nd1ng',
-    requester: { tenant: 'default', agent: 'claude', person: 'alice' },
+    requester: { tenant: 'default', agent: 'claude', person: 'alice', owner: 'olaf', actors: ['planner'] },
     method: 'tools/call',
     server: 'bank',
     tool: 'transfer',
     rules: ['hold-transfers'],
     reason: 'money leaves the house',
-    quorum,
+    terms: { quorum, expires_s: 3600, ...terms },
+    opened: '2026-11-22T12:00:00.000Z',
     expires,
     held,
   },
 });
-const cast = (by: string, verdict: 'approve' | 'deny' = 'approve'): RequestEvent => ({
+const cast = (by: string, verdict: 'approve' | 'deny' = 'approve', more: { groups?: string[]; for?: string; fresh?: boolean } = {}): RequestEvent => ({
   type: 'approval.vote.cast',
-  data: { approval, by, verdict, reason: 'looked at it', via: 'api' },
+  data: { approval, by, for: null, groups: [], verdict, reason: 'looked at it', via: 'api', fresh: false, preview: 'pr3v13w', ...more },
 });
 const granted = (...by: string[]): RequestEvent => ({ type: 'approval.request.granted', data: { approval, call, binding: 'b1nd1ng', by } });
 const denied = (by: string, reason = 'looked at it'): RequestEvent => ({ type: 'approval.request.denied', data: { approval, call, by, reason } });
@@ -41,16 +47,28 @@ const named = (instance: string, epoch = '100', attempt = 1, searched = 40): Req
 });
 const closed = (terminal = 'call.completed'): RequestEvent => ({ type: 'approval.request.closed', data: { approval, call, terminal } });
 
-const vote = (person: string, verdict: 'approve' | 'deny' = 'approve', changes: Partial<Extract<Command, { do: 'vote' }>> = {}): Command => ({
+const vote = (person: string, verdict: 'approve' | 'deny' = 'approve', changes: Partial<CastVote> = {}): CastVote => ({
   do: 'vote',
   by: { agent: `${person}-console`, person },
   verdict,
+  groups: [],
+  delegations: [],
+  links: noLinks,
   reason: 'looked at it',
   via: 'api',
+  fresh: false,
+  preview: 'pr3v13w',
   now: noon,
   ...changes,
 });
-const cancel = (person: string, operator = false, now = noon): Command => ({ do: 'cancel', by: { agent: `${person}-console`, person }, operator, reason: 'not needed', now });
+const cancel = (person: string, operator = false, now = noon): Command => ({
+  do: 'cancel',
+  by: { agent: `${person}-console`, person },
+  operator,
+  links: noLinks,
+  reason: 'not needed',
+  now,
+});
 const expire = (now: number, evidence = clean): Command => ({ do: 'expire', evidence, now });
 const name = (instance: string, evidence = clean, now = noon, epoch = '100'): Command => ({ do: 'name', instance, epoch, evidence, now });
 

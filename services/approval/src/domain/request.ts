@@ -1,7 +1,20 @@
-import type { dispatcherNamed, requestCancelled, requestClosed, requestDenied, requestExpired, requestGranted, requestOpened, voteCast } from '@customhouse/events/approval/events';
+import type {
+  dispatcherNamed,
+  glassBroken,
+  requestCancelled,
+  requestClosed,
+  requestDenied,
+  requestEscalated,
+  requestExpired,
+  requestGranted,
+  requestOpened,
+  requestReminded,
+  reviewCompleted,
+  voteCast,
+} from '@customhouse/events/approval/events';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
 import { unixMilliseconds } from '@customhouse/kernel/time';
-import { samePerson } from './person.js';
+import type { Vote } from './quorum.js';
 
 /** Milliseconds in this file are Unix milliseconds of the database's clock. */
 
@@ -13,9 +26,13 @@ export interface Dispatcher {
   readonly searched: number;
 }
 
-export interface Vote {
+/** What one person let run alone. */
+export interface Glass {
   readonly by: string;
-  readonly verdict: 'approve' | 'deny';
+  readonly reason: string;
+  readonly review_by: string;
+  /** Null until somebody else has looked at it. */
+  readonly review: { readonly by: string; readonly verdict: 'justified' | 'unjustified'; readonly comment: string } | null;
 }
 
 /** One approval request, as its events tell it. */
@@ -24,8 +41,13 @@ export type Request =
   | {
       readonly status: 'open' | 'granted' | 'dispatching' | 'denied' | 'expired' | 'cancelled' | 'closed';
       readonly opened: EventData<typeof requestOpened>;
+      readonly opened_ms: number;
       readonly expires_ms: number;
       readonly votes: readonly Vote[];
+      /** Reminders so far, each with what it was about. */
+      readonly reminders: { readonly decision: number; readonly review: number };
+      readonly escalated: boolean;
+      readonly glass: Glass | null;
       /** Who decided, once somebody has. */
       readonly decided_by: readonly string[];
       /** The words of the decision, once there is one. */
@@ -43,6 +65,10 @@ type Fact<D extends EventDeclaration> = { readonly type: D['type']; readonly dat
 export type RequestEvent =
   | Fact<typeof requestOpened>
   | Fact<typeof voteCast>
+  | Fact<typeof requestReminded>
+  | Fact<typeof requestEscalated>
+  | Fact<typeof glassBroken>
+  | Fact<typeof reviewCompleted>
   | Fact<typeof requestGranted>
   | Fact<typeof requestDenied>
   | Fact<typeof requestExpired>
@@ -50,41 +76,20 @@ export type RequestEvent =
   | Fact<typeof dispatcherNamed>
   | Fact<typeof requestClosed>;
 
-/** Who speaks: the person counts, the agent tells through what. */
-export interface Actor {
-  readonly agent: string;
-  readonly person: string;
-}
-
-/** What the log shows about the dispatcher that was named last. */
-export interface Evidence {
-  /** Its chain has ended: closed, followed by another epoch, or silent for too long. */
-  readonly ended: boolean;
-  /** A `call.dispatched` for this approval is in the log. */
-  readonly dispatched: boolean;
-  /** Offset in the held event's partition up to which that was looked for. */
-  readonly searched: number;
-}
-
-export type Command =
-  | { readonly do: 'open'; readonly request: EventData<typeof requestOpened> }
-  | {
-      readonly do: 'vote';
-      readonly by: Actor;
-      readonly verdict: 'approve' | 'deny';
-      readonly reason: string;
-      readonly via: string;
-      readonly binding?: string;
-      readonly now: number;
-    }
-  /** By the system itself: the request is not fit to be decided by people. */
-  | { readonly do: 'reject'; readonly reason: string }
-  | { readonly do: 'cancel'; readonly by: Actor; readonly operator: boolean; readonly reason: string; readonly now: number }
-  | { readonly do: 'expire'; readonly evidence: Evidence; readonly now: number }
-  | { readonly do: 'name'; readonly instance: string; readonly epoch: string; readonly evidence: Evidence; readonly now: number }
-  | { readonly do: 'close'; readonly terminal: string };
-
-export type RefusalRule = 'not-found' | 'already-decided' | 'expired' | 'digest-mismatch' | 'four-eyes' | 'not-yours';
+export type RefusalRule =
+  | 'not-found'
+  | 'already-decided'
+  | 'expired'
+  | 'digest-mismatch'
+  | 'four-eyes'
+  | 'not-eligible'
+  | 'right-used'
+  | 'fresh-login'
+  | 'no-break-glass'
+  | 'reason-needed'
+  | 'review-overdue'
+  | 'nothing-to-review'
+  | 'not-yours';
 
 /** The command does not fit the state. Nothing happened. */
 export class RequestRefused extends Error {
@@ -97,100 +102,33 @@ export class RequestRefused extends Error {
   }
 }
 
-/** Name under which the system itself decides. */
-export const system = 'customhouse';
-
 export const initial: Request = { status: 'none' };
 
-/**
- * What follows from a command. No events: it is done already, or nothing is to be done. Throws RequestRefused for what a
- * person asked for and may not have.
- */
-export function decide(command: Command, state: Request): readonly RequestEvent[] {
-  if (state.status === 'none') {
-    if (command.do === 'open') return [{ type: 'approval.request.opened', data: command.request }];
-    throw new RequestRefused('not-found', 'there is no such approval request');
-  }
-  switch (command.do) {
-    case 'open':
-      return [];
-    case 'vote':
-      return vote(command, state);
-    case 'reject':
-      return state.status === 'open' ? [denied(state, system, command.reason)] : [];
-    case 'cancel':
-      return cancel(command, state);
-    case 'expire':
-      return expire(command, state);
-    case 'name':
-      return name(command, state);
-    case 'close':
-      return state.status === 'closed' ? [] : [{ type: 'approval.request.closed', data: { ...ids(state), terminal: command.terminal } }];
-  }
-}
-
-function vote(command: Extract<Command, { do: 'vote' }>, state: KnownRequest): readonly RequestEvent[] {
-  const { by, verdict, reason, via, now } = command;
-  const { requester, quorum, approval, binding } = state.opened;
-  if (command.binding !== undefined && command.binding !== binding)
-    throw new RequestRefused('digest-mismatch', 'the vote is for another call than the one that is held: read the request again');
-  // Whoever repeats a vote because the answer got lost is told that it counts, also when it has decided meanwhile.
-  const last = state.votes.findLast((earlier) => samePerson(earlier.by, by.person));
-  if (last?.verdict === verdict) return [];
-  if (state.status !== 'open') throw decided(state);
-  if (now >= state.expires_ms) throw new RequestRefused('expired', `the request expired at ${state.opened.expires}`);
-  if (samePerson(by.person, requester.person))
-    throw new RequestRefused('four-eyes', `${by.person} asked for this call, so somebody else has to decide; cancel it instead if it is not wanted`);
-  if (samePerson(by.agent, requester.agent)) throw new RequestRefused('four-eyes', `the agent ${by.agent} asked for this call, so nobody can decide through it: use another key`);
-  const cast: RequestEvent = { type: 'approval.vote.cast', data: { approval, by: by.person, verdict, reason, via } };
-  if (verdict === 'deny') return [cast, denied(state, by.person, reason)];
-  const approvers = [...approversOf(state), by.person];
-  if (approvers.length < quorum) return [cast];
-  return [cast, { type: 'approval.request.granted', data: { ...ids(state), binding, by: approvers } }];
-}
-
-function cancel(command: Extract<Command, { do: 'cancel' }>, state: KnownRequest): readonly RequestEvent[] {
-  const { by, operator, reason, now } = command;
-  if (!operator && !samePerson(by.person, state.opened.requester.person))
-    throw new RequestRefused('not-yours', 'only the person who asked for the call, or an operator, can cancel the request');
-  if (state.status === 'cancelled') return [];
-  // A granted request can still be withdrawn while nobody was told to run it.
-  if (state.status !== 'open' && state.status !== 'granted') throw decided(state);
-  if (now >= state.expires_ms) throw new RequestRefused('expired', `the request expired at ${state.opened.expires}`);
-  return [{ type: 'approval.request.cancelled', data: { ...ids(state), by: by.person, reason } }];
-}
-
-function expire(command: Extract<Command, { do: 'expire' }>, state: KnownRequest): readonly RequestEvent[] {
-  if (command.now < state.expires_ms) return [];
-  const waiting = state.status === 'open' || state.status === 'granted';
-  // A living dispatcher sees the expiry itself. One that is gone and has sent nothing never will.
-  const orphaned = state.status === 'dispatching' && command.evidence.ended && !command.evidence.dispatched;
-  return waiting || orphaned ? [{ type: 'approval.request.expired', data: ids(state) }] : [];
-}
-
-function name(command: Extract<Command, { do: 'name' }>, state: KnownRequest): readonly RequestEvent[] {
-  const { instance, epoch, evidence, now } = command;
-  const run = state.status === 'granted' || state.status === 'dispatching';
-  const end = state.status === 'denied' || state.status === 'expired' || state.status === 'cancelled';
-  if (!run && !end) return [];
-  if (run && now >= state.expires_ms) return [];
-  if (evidence.dispatched) return [];
-  if (state.dispatcher !== null && !evidence.ended) return [];
-  const { binding, held } = state.opened;
-  return [{ type: 'approval.dispatcher.named', data: { ...ids(state), binding, instance, epoch, attempt: state.attempts + 1, held, searched: evidence.searched } }];
-}
-
 export function evolve(state: Request, event: RequestEvent): Request {
-  if (event.type === 'approval.request.opened') {
-    const { expires } = event.data;
-    return { status: 'open', opened: event.data, expires_ms: unixMilliseconds(expires), votes: [], decided_by: [], decision: null, dispatcher: null, attempts: 0, terminal: null };
-  }
+  if (event.type === 'approval.request.opened') return opened(event.data);
   if (state.status === 'none') throw new Error(`the stream of an approval request begins with ${event.type}`);
   switch (event.type) {
-    case 'approval.vote.cast':
-      return { ...state, votes: [...state.votes, { by: event.data.by, verdict: event.data.verdict }] };
-    case 'approval.request.granted':
-      return { ...state, status: 'granted', decided_by: event.data.by, decision: `approved by ${event.data.by.join(', ')}` };
+    case 'approval.vote.cast': {
+      const { by, for: of, groups, verdict } = event.data;
+      return { ...state, votes: [...state.votes, { by, for: of, groups, verdict }] };
+    }
+    case 'approval.request.reminded':
+      return { ...state, reminders: { ...state.reminders, [event.data.about]: event.data.number } };
+    case 'approval.request.escalated':
+      return { ...state, escalated: true };
+    case 'approval.glass.broken': {
+      const { by, reason, review_by } = event.data;
+      return { ...state, glass: { by, reason, review_by, review: null } };
+    }
+    case 'approval.review.completed': {
+      const { by, verdict, comment } = event.data;
+      return { ...state, glass: state.glass && { ...state.glass, review: { by, verdict, comment } } };
+    }
+    case 'approval.request.granted': {
+      const { by } = event.data;
+      const decision = state.glass === null ? `approved by ${by.join(', ')}` : `approved by ${by.join(', ')} alone, in an emergency: ${state.glass.reason}`;
+      return { ...state, status: 'granted', decided_by: by, decision };
+    }
     case 'approval.request.denied':
       return { ...state, status: 'denied', decided_by: [event.data.by], decision: event.data.reason };
     case 'approval.request.expired':
@@ -206,25 +144,40 @@ export function evolve(state: Request, event: RequestEvent): Request {
   }
 }
 
-/** Distinct people whose approval counts at present. */
-export function approversOf(state: KnownRequest): readonly string[] {
-  const approvers: string[] = [];
-  for (const { by, verdict } of state.votes) {
-    if (verdict === 'approve' && !approvers.some((known) => samePerson(known, by))) approvers.push(by);
-  }
-  return approvers;
+function opened(data: EventData<typeof requestOpened>): KnownRequest {
+  return {
+    status: 'open',
+    opened: data,
+    opened_ms: unixMilliseconds(data.opened),
+    expires_ms: unixMilliseconds(data.expires),
+    votes: [],
+    reminders: { decision: 0, review: 0 },
+    escalated: false,
+    glass: null,
+    decided_by: [],
+    decision: null,
+    dispatcher: null,
+    attempts: 0,
+    terminal: null,
+  };
 }
 
-function ids(state: KnownRequest): { approval: string; call: string } {
+/** Names of those who asked for the call, who never decide about it: the person, the owner of the agent, and whoever stands between them. */
+export function requestersOf({ opened: { requester } }: KnownRequest): readonly string[] {
+  return [requester.person, ...(requester.owner === null ? [] : [requester.owner]), ...requester.actors];
+}
+
+export function idsOf(state: KnownRequest): { approval: string; call: string } {
   return { approval: state.opened.approval, call: state.opened.call };
 }
 
-function denied(state: KnownRequest, by: string, reason: string): RequestEvent {
-  return { type: 'approval.request.denied', data: { ...ids(state), by, reason } };
-}
-
-function decided(state: KnownRequest): RequestRefused {
-  if (state.status === 'expired') return new RequestRefused('expired', `the request expired at ${state.opened.expires}`);
+/** Why nothing can be decided any more. */
+export function decidedAlready(state: KnownRequest): RequestRefused {
+  if (state.status === 'expired') return expiredAlready(state);
   const who = state.decided_by.length > 0 ? ` by ${state.decided_by.join(', ')}` : '';
   return new RequestRefused('already-decided', `the request is ${state.status}${who}: it is decided once`);
+}
+
+export function expiredAlready(state: KnownRequest): RequestRefused {
+  return new RequestRefused('expired', `the request expired at ${state.opened.expires}`);
 }
