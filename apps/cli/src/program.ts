@@ -12,6 +12,7 @@ import { addPrompts } from './commands/prompts.js';
 import { addResources } from './commands/resources.js';
 import { addServer } from './commands/server.js';
 import { addStdio } from './commands/stdio.js';
+import { addStops } from './commands/stops.js';
 import { addTools } from './commands/tools.js';
 import { addToolset } from './commands/toolset.js';
 import { addUp } from './commands/up.js';
@@ -41,6 +42,7 @@ export function buildProgram(runtime: Runtime): Command {
   addKeys(program, runtime);
   addApprovals(program, runtime);
   addPolicy(program, runtime);
+  addStops(program, runtime);
   addAudit(program, runtime);
   addFindings(program, runtime);
   addConnect(program, runtime);

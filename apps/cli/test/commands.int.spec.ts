@@ -483,6 +483,34 @@ describe('customhouse policy', () => {
   });
 });
 
+describe('customhouse stop, stops and lift', () => {
+  it('stops a tool for everybody within a moment, lists the stop, and lets the tool go again', async () => {
+    const echo = () => gateway.run('call', 'everything__echo', 'message=x', '--json');
+    expect((await gateway.run('stops')).stdout).toBe('Nothing is stopped.\n');
+    const stopped = await gateway.run('stop', 'tool', 'everything/echo', '--reason', 'It echoes too much.');
+    expect(stopped).toMatchObject({ code: 0, stdout: 'Stopped: tool everything/echo. Its calls are refused from now on.\n' });
+    const refused = await eventually(echo, ({ code }) => code === 3);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ status: 'refused', rules: ['stopped'] });
+    expect((await gateway.run('stops')).stdout).toMatch(/^SINCE +KIND +NAME +BY +REASON *\n\S+ +tool +everything\/echo +\S+ +It echoes too much\.$/m);
+    expect((await gateway.run('lift', 'tool', 'everything/echo')).stdout).toBe('Lifted: tool everything/echo. The rules decide again.\n');
+    expect((await eventually(echo, ({ code }) => code === 0)).code).toBe(0);
+  });
+
+  it('stops everything without a name and a reason', async () => {
+    expect(await gateway.json('stop', 'everything')).toMatchObject({ kind: 'everything', reason: 'No reason was given.' });
+    expect(await gateway.json('lift', 'everything')).toEqual({ lifted: { kind: 'everything', name: '*' } });
+  });
+
+  it.each([
+    [['stop', 'agent'], 2, 'invalid-request'],
+    [['stop', 'planet', 'x'], 2, 'usage'],
+    [['stop', 'tool', 'echo'], 2, 'invalid-request'],
+    [['lift', 'agent', 'nobody'], 1, 'not-found'],
+  ])('refuses %j', async (args, exit, code) => {
+    expect(problemOf(await gateway.run(...args, '--json'))).toMatchObject({ code, exit });
+  });
+});
+
 describe('customhouse audit', () => {
   it('finds a call, shows it from its first event to its last, and exports it', async () => {
     const { call } = await gateway.json<{ call: string }>('call', 'everything__echo', 'message=for the audit');

@@ -3,6 +3,7 @@ import { CaseCall, PolicyCase } from '@customhouse/policy-contract/cases';
 import { Decision } from '@customhouse/policy-contract/decision';
 import { PolicyInput } from '@customhouse/policy-contract/input';
 import { RuleSet } from '@customhouse/policy-contract/rules';
+import { everythingName, Stop, StopKind } from '@customhouse/policy-contract/stops';
 import { z } from 'zod';
 import { pageOf, pageQuery } from './paging.js';
 import { conflict, defineProblem, notFound } from './problem.js';
@@ -61,11 +62,33 @@ export const PolicyDryRun = z
   .meta({ id: 'PolicyDryRun' });
 export type PolicyDryRun = z.infer<typeof PolicyDryRun>;
 
+export const PolicyStop = Stop.extend({ since: Timestamp }).meta({ id: 'PolicyStop' });
+export type PolicyStop = z.infer<typeof PolicyStop>;
+
 /** Text that a database can keep and a terminal can show. */
 const Note = z
   .string()
   .max(2000)
   .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text.replaceAll(/[\n\t]/g, '')), 'holds control characters');
+
+/** What a stop is about, and why. */
+const stopBody = z
+  .strictObject({
+    kind: StopKind,
+    name: z
+      .string()
+      .max(600)
+      .default('')
+      .describe('Of an agent or a person as in its key or token (case does not matter), of a server its name, of a tool `server/tool`. Left out for everything.'),
+    reason: Note.min(1).max(500).default('No reason was given.').describe('What agents are told, and the record shows.'),
+  })
+  .superRefine(({ kind, name }, context) => {
+    const fault = (message: string) => context.addIssue({ code: 'custom', path: ['name'], message });
+    if (/[\p{Cc}\p{Cs}]/u.test(name)) fault('holds control characters');
+    else if (kind === 'everything') return name === '' || name === everythingName ? undefined : fault('everything has no name: leave it out');
+    else if (name.trim() === '') fault(`say which ${kind}`);
+    else if (kind === 'tool' && !/^[^/]+\/./su.test(name)) fault('a tool is server/tool, by its own name: github/create_issue');
+  });
 
 const number = z.coerce.number('not a number').int('not a whole number').nonnegative().max(2_147_483_647);
 const expected = z.int().nonnegative().optional();
@@ -141,6 +164,37 @@ export const policyRoutes = {
     }),
     response: PolicyVersionDetail,
     errors: [conflict],
+  }),
+  stops: defineRoute({
+    method: 'GET',
+    path: '/v1/policy/stops',
+    summary: 'List the stops in force.',
+    description: 'Newest first.',
+    roles: ['operator', 'auditor'],
+    query: z.strictObject({ ...pageQuery }),
+    response: pageOf(PolicyStop),
+    errors: [],
+  }),
+  stop: defineRoute({
+    method: 'POST',
+    path: '/v1/policy/stops',
+    summary: 'Stop an agent, a person, a tool, a server, or everything.',
+    description:
+      'Every ingress refuses its calls within a second, cancels those in flight, and sends no held call, approved or not, whatever the rules say. Stopping what is stopped changes nothing.',
+    roles: ['operator'],
+    body: stopBody,
+    response: PolicyStop,
+    status: 201,
+    errors: [notFound],
+  }),
+  lift: defineRoute({
+    method: 'POST',
+    path: '/v1/policy/stops/lift',
+    summary: 'Lift a stop.',
+    description: 'The rules decide again. What was refused or cancelled stays so.',
+    roles: ['operator'],
+    body: stopBody,
+    errors: [notFound],
   }),
   decide: defineRoute({
     method: 'POST',

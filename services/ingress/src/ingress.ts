@@ -37,6 +37,7 @@ import { Tasks } from './mcp/tasks/tasks.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
+import { Stops } from './state/stops.js';
 import { Upstreams } from './upstreams/upstreams.js';
 
 /** What the ingress needs from the process that hosts it. */
@@ -63,6 +64,7 @@ export class Ingress {
   readonly #server: McpServer;
   readonly #catalog = new Catalog();
   readonly #policy: FollowedPolicy;
+  readonly #stops = new Stops();
   readonly #holds: HoldDesk;
   readonly #active: ActiveCalls;
   readonly #unfinished: UnfinishedBusiness;
@@ -102,6 +104,7 @@ export class Ingress {
       recorder,
       catalog: this.#catalog,
       policy: () => this.#inForce(),
+      stops: this.#stops,
       inspector,
       sender: this.#upstreams,
       holds: this.#holds,
@@ -131,14 +134,14 @@ export class Ingress {
       logger,
     });
     const lists = new Lists(this.#catalog, settings);
+    const tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
     const legacy = new LegacyEra({
       parts,
       sessions,
-    const tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
+      tasks,
       asks: this.#asks,
       aside: (session, message) => this.#streams.tell(session, message) || this.#peers.tell([session], message),
       peers: this.#peers,
-      tasks,
       resumptions,
       lists,
       version,
@@ -236,7 +239,7 @@ export class Ingress {
   }
 
   #apply(change: StateChange): void {
-    if (change.topic === topics.policy) return this.#policy.apply(change);
+    if (change.topic === topics.policy) return void (this.#stops.apply(change) || this.#policy.apply(change));
     if (change.topic === topics.approvals) return this.#holds.apply(change);
     const changed = this.#catalog.apply(change);
     if (changed === undefined) return;
@@ -275,6 +278,7 @@ export class Ingress {
       calls: () => this.#active.size,
       waiting: () => this.#holds.waiting,
       holds: () => this.#holds.size,
+      stops: () => this.#stops.size,
       streams: () => this.#streams.size + this.#listeners.size,
       asks: () => this.#asks.size,
       unrecorded: () => this.#unfinished.size,

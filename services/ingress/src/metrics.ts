@@ -6,6 +6,7 @@ export interface Levels {
   calls(): number;
   waiting(): number;
   holds(): number;
+  stops(): number;
   streams(): number;
   asks(): number;
   unrecorded(): number;
@@ -45,6 +46,7 @@ export class IngressMetrics {
     gauge('calls_in_flight', 'Calls that have no reply yet, those that wait for a person left out.', levels.calls);
     gauge('held_waiting', 'Requests that wait for a person.', levels.waiting);
     gauge('holds', 'Held calls that are known.', levels.holds);
+    gauge('stops', 'Stops in force that this process knows of.', levels.stops);
     gauge('streams', 'Standing notification streams.', levels.streams);
     gauge('asks_waiting', 'Requests of servers that legacy clients have not answered yet.', levels.asks);
     gauge('unrecorded_ends', 'Ends of calls that are not in the log yet.', levels.unrecorded);

@@ -321,6 +321,7 @@ describe('a held call', () => {
 
 describe('what an approval was given on is asked again before the call is sent', () => {
   it.each<[string, string, (hold: StoredEvent & { data: HeldData }) => Promise<Partial<ApprovalState> | void>]>([
+    ['its agent was stopped', 'stopped', () => gateway.stop('agent', 'robot')],
     ['the policy refuses it now', 'policy-changed', () => gateway.activate([{ id: 'never', effect: 'refuse', reason: 'No.', tools: ['*/*'] }])],
     [
       'the definition changed',

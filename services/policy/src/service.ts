@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from '@customhouse/nest/service';
+import { stopEntity } from './adapters/stops-view.js';
 import { versionEntity } from './adapters/versions-view.js';
 import { policySettings } from './config.js';
 import { PolicyModule } from './policy.module.js';
@@ -10,5 +11,5 @@ export const policyService: ServiceDefinition<typeof policySettings> = {
   module: (settings) => PolicyModule.with(settings),
   // The same from src/ and dist/.
   migrations: new URL('../migrations/', import.meta.url),
-  entities: [versionEntity],
+  entities: [stopEntity, versionEntity],
 };

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import { Stop, StopTarget } from '@customhouse/policy-contract/stops';
 import { defineEvent } from '../catalogue.js';
+import { Timestamp } from '../envelope.js';
 
 export const policyDrafted = defineEvent({
   type: 'policy.version.drafted',
@@ -33,4 +35,28 @@ export const policyModulePublished = defineEvent({
   topic: 'customhouse.state.policy',
   summary: 'A compiled policy module.',
   schema: z.strictObject({ digest: z.string(), wasm: z.base64() }),
+});
+
+export const stopOrdered = defineEvent({
+  type: 'policy.stop.ordered',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'An agent, a person, a tool, a server or everything was stopped: every call is refused, whatever the rules say.',
+  schema: Stop,
+});
+export const stopLifted = defineEvent({
+  type: 'policy.stop.lifted',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'A stop ended, and the rules decide again.',
+  schema: StopTarget.extend({ reason: z.string(), by: z.string() }),
+});
+
+/** Key `stop/<kind>/<name>`. */
+export const stopPublished = defineEvent({
+  type: 'policy.stop.published',
+  version: 1,
+  topic: 'customhouse.state.policy',
+  summary: 'A stop in force.',
+  schema: Stop.extend({ since: Timestamp }),
 });

@@ -9,6 +9,7 @@ const sound: Standing = {
   credential: 'valid',
   definition: { held: 'D', served: 'D' },
   generation: { held: 1, served: 1 },
+  stopped: undefined,
   effect: 'hold',
 };
 
@@ -21,6 +22,7 @@ describe('an approved call just before it is sent', () => {
     ['another binding was approved', { binding: { held: 'B', approved: 'X', remade: 'B' } }, 'digest-mismatch'],
     ['the stored event was altered', { binding: { held: 'B', approved: 'B', remade: 'X' } }, 'digest-mismatch'],
     ['the arguments do not open', { argumentsIntact: false }, 'digest-mismatch'],
+    ['somebody stopped it', { stopped: 'the agent "robot" is stopped' }, 'stopped'],
     ['the time is over', { now: 1_000 }, 'expired'],
     ['the time cannot be read', { expires: Number.NaN, now: Number.NaN }, 'expired'],
     ['the key was revoked', { credential: 'revoked' }, 'identity-revoked'],
@@ -37,5 +39,6 @@ describe('an approved call just before it is sent', () => {
 
   it('is stopped for what is most serious when several things are wrong', () => {
     expect(objection({ ...sound, argumentsIntact: false, now: 5_000, effect: 'refuse' })?.reason).toBe('digest-mismatch');
+    expect(objection({ ...sound, stopped: 'everything is stopped', argumentsIntact: false })).toEqual({ reason: 'stopped', message: 'everything is stopped' });
   });
 });

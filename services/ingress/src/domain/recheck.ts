@@ -12,15 +12,18 @@ export interface Standing {
   readonly credential: 'valid' | 'unknown' | 'expired' | 'revoked';
   readonly definition: { readonly held: string | null; readonly served: string | null | undefined };
   readonly generation: { readonly held: number; readonly served: number | undefined };
+  /** In words, what is stopped; undefined when nothing is. */
+  readonly stopped: string | undefined;
   /** What the policy in force says about the same call now. */
   readonly effect: Effect;
 }
 
-export type Objection = 'digest-mismatch' | 'expired' | 'identity-revoked' | 'definition-changed' | 'policy-changed';
+export type Objection = 'stopped' | 'digest-mismatch' | 'expired' | 'identity-revoked' | 'definition-changed' | 'policy-changed';
 
 /** Why an approved call must not be sent after all; undefined when it may. Everything that the approval was given on must still be so. */
 export function objection(standing: Standing): { readonly reason: Objection; readonly message: string } | undefined {
   const { binding, definition, generation } = standing;
+  if (standing.stopped !== undefined) return { reason: 'stopped', message: standing.stopped };
   if (binding.held !== binding.approved || binding.held !== binding.remade || !standing.argumentsIntact)
     return { reason: 'digest-mismatch', message: 'what was approved is not what is stored' };
   // Written so that an expiry that cannot be read has passed.

@@ -111,6 +111,7 @@ export class HeldRunner implements Finisher {
       credential: this.#credential(data.principal.credential),
       definition: { held: data.definition, served: call.served?.definition },
       generation: { held: data.generation, served: call.served?.generation },
+      stopped: this.parts.stops.against(call),
       effect: admit(questionOf(call, catalog, policy), policy).effect,
     };
     return objection(standing);

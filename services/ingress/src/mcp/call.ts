@@ -55,6 +55,8 @@ export class Call {
   due = 0;
   /** The client has cancelled, or went away before anything was sent. */
   cancelled = false;
+  /** In words, by what it was stopped on its way to its server. */
+  stopped: string | undefined;
   /** Made when the call is sent: aborts it at the server. */
   abort: AbortController | undefined;
   /** Who can be told and asked things while the call is under way; undefined when it runs without its client. */
@@ -112,6 +114,13 @@ export class Call {
   reply(reply: Reply | undefined): void {
     if (this.onReply !== undefined) this.onReply(reply);
     else this.exchange?.reply(this.asked.requestId, reply);
+  }
+
+  /** Gives the call up, because somebody stopped what it belongs to: see `stopped`. */
+  stop(words: string): void {
+    if (this.phase === 'ended') return;
+    this.stopped = words;
+    this.cancel();
   }
 
   /** Gives the call up: it is not sent any more, or cancelled at its server. */

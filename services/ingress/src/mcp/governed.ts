@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '@customhouse/event-log/sink';
+import { stoppedRule } from '../domain/stopped.js';
 import type { Call } from './call.js';
 import { Failure } from './failure.js';
 import { judge } from './judge.js';
@@ -49,15 +50,15 @@ async function live(call: Call, parts: Parts): Promise<void> {
       return parts.holds.hold(call);
     case 'allow':
       await recorder.admitted(call);
-      return answer(call, parts, ...(await run(call, key, parts, toServer)));
       call.client?.begun?.();
+      return answer(call, parts, ...(await run(call, key, parts, toServer)));
   }
 }
 
 async function refuse(call: Call, parts: Parts): Promise<void> {
   const { decision } = call;
   await parts.recorder.refused(call, decision.rules[0]!.id);
-  if (call.served === undefined) throw notServed(call, parts);
+  if (call.served === undefined && decision.rules[0]!.id !== stoppedRule) throw notServed(call, parts);
   call.reply(refusalReply(call, decision, receiptOf(call.id, call.intent!, parts.sink)));
 }
 

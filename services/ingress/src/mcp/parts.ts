@@ -6,6 +6,7 @@ import type { IngressSettings } from '../config.js';
 import type { HoldDesk } from '../holds/hold-desk.js';
 import type { IngressMetrics } from '../metrics.js';
 import type { Catalog } from '../state/catalog.js';
+import type { Stops } from '../state/stops.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { Sender } from './dispatch.js';
 import type { Inspector } from './inspect.js';
@@ -21,6 +22,7 @@ export interface Parts {
   readonly catalog: Catalog;
   /** The policy version in force. Throws Failure while there is none, or what is followed is too old. */
   policy(): Policy;
+  readonly stops: Stops;
   readonly inspector: Inspector;
   readonly sender: Sender;
   readonly holds: HoldDesk;

@@ -27,7 +27,7 @@ async function outcomeIn(event: StoredEvent, sealer: Sealer): Promise<Outcome> {
     }
     case 'call.failed': {
       const { reason, message, result } = event.data as EventData<typeof callFailed>;
-      if (result === null) return { kind: 'unsent', rule: 'upstream-unavailable', reason, message };
+      if (result === null) return { kind: 'unsent', rule: reason === 'stopped' ? 'refused' : 'upstream-unavailable', reason, message };
       const text = await open(result, sealer);
       return text === undefined ? erased : { kind: 'error', error: JSON.parse(text) as JsonRpcError, text, findings: [] };
     }

@@ -19,7 +19,10 @@ export type Send = (call: Call, parts: Parts) => Promise<Dispatched>;
 export async function run(call: Call, key: DataKey, parts: Parts, send: Send): Promise<[Outcome, RecordedEvent | undefined]> {
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
   const sent = performance.now();
-  const outcome = await outcomeOf(call, parts, send).catch((error: unknown) => fault(call, parts, error));
+  parts.stops.enter(call);
+  const reached = await outcomeOf(call, parts, send).catch((error: unknown) => fault(call, parts, error));
+  parts.stops.leave(call);
+  const outcome = call.stopped === undefined ? reached : stoppedOutcome(reached, call.stopped);
   const upstream_ms = Math.round((performance.now() - sent) * 1000) / 1000;
   call.phase = 'ended';
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
@@ -56,6 +59,13 @@ async function outcomeOf(call: Call, parts: Parts, send: Send): Promise<Outcome>
   if (performance.now() >= call.due)
     return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'deadline-passed', message: 'the time for the call was over before it could be sent' };
   return inspect(asExposed(await send(call, parts), call, parts.catalog), parts.inspector);
+}
+
+/** The call was cancelled because somebody stopped it, so its client still waits to be told. What came of it before that stays. */
+function stoppedOutcome(outcome: Outcome, stopped: string): Outcome {
+  if (outcome.kind === 'aborted') return { kind: 'unsent', rule: 'refused', reason: 'stopped', message: `the call was not sent: ${stopped}` };
+  if (outcome.kind !== 'lost' || outcome.reason !== 'cancelled') return outcome;
+  return { kind: 'lost', reason: 'stopped', message: `the call was cancelled after it had been sent, and nobody can know whether it took effect: ${stopped}` };
 }
 
 /** Where servers share an endpoint, what they call their resources is not always what clients do. */

@@ -6,7 +6,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { approvalPublished } from '@customhouse/events/approval/events';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
-import { policyPublished } from '@customhouse/events/policy/events';
+import { policyPublished, stopPublished } from '@customhouse/events/policy/events';
 import {
   catalogPromptPublished,
   catalogResourcePublished,
@@ -29,6 +29,7 @@ import { generateKey } from '@customhouse/identity/api-key';
 import { definitionText } from '@customhouse/mcp-wire/definition';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
+import { stopKey, stopTarget, type StopKind } from '@customhouse/policy-contract/stops';
 import { builtInModule } from '@customhouse/policies/built-in';
 import { makeVersion } from '@customhouse/policies/version';
 import { KeyEncryptionKey } from '@customhouse/sealing/key-encryption-key';
@@ -254,6 +255,17 @@ export class Gateway {
     if (!verdict.ok) throw new Error(`the key is ${verdict.problem} already`);
     await this.writer.append({ declaration: directoryKeyPublished, subject: 'key', key: `key/${verdict.key.id}`, data: { ...verdict.key, revoked: true } });
     await eventually(() => this.keys.standing(verdict.key.id, 0) === 'revoked');
+  }
+
+  /** What the policy service publishes when somebody orders a stop. */
+  async stop(kind: StopKind, name: string): Promise<void> {
+    const target = stopTarget(kind, name);
+    const data = { ...target, reason: 'It misbehaves.', by: 'olga', since: '2026-11-22T13:00:00.000Z' };
+    await this.writer.append({ declaration: stopPublished, subject: 'stop', key: stopKey(target), data });
+  }
+
+  async lift(kind: StopKind, name: string): Promise<void> {
+    await this.writer.remove('customhouse.state.policy', stopKey(stopTarget(kind, name)));
   }
 
   async publishApproval(data: EventData<typeof approvalPublished>): Promise<void> {

@@ -8,11 +8,13 @@ export class PolicyMetrics {
   private readonly drafts: Counter;
   private readonly activations: Counter;
   private readonly active: Gauge;
+  private readonly stops: Gauge;
 
   constructor(@Inject(METRICS) registry: Registry) {
     const registers = [registry];
     this.drafts = new Counter({ name: 'customhouse_policy_drafts_total', help: 'Versions of the policy that were stored or refused.', labelNames: ['result'], registers });
     this.activations = new Counter({ name: 'customhouse_policy_activations_total', help: 'Versions of the policy that began to decide, rollbacks included.', registers });
+    this.stops = new Gauge({ name: 'customhouse_policy_stops', help: 'Stops in force.', registers });
     this.active = new Gauge({ name: 'customhouse_policy_active_version', help: 'Number of the version of the policy that decides.', registers });
   }
 
@@ -23,6 +25,10 @@ export class PolicyMetrics {
   activated(number: number): void {
     this.activations.inc();
     this.active.set(number);
+  }
+
+  stopped(count: number): void {
+    this.stops.set(count);
   }
 
   isActive(number: number): void {

@@ -3,14 +3,16 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { decode } from '@customhouse/event-log/decode';
-import type { EventLog } from '@customhouse/event-log/port';
+import type { EventLog, StoredRecord } from '@customhouse/event-log/port';
 import { rowsOf } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import type { Health } from '@customhouse/nest/health';
 import { dataSourceOf, EVENT_LOG, HEALTH, LOGGER, SHUTDOWN } from '@customhouse/nest/tokens';
+import { stopPrefix } from '@customhouse/policy-contract/stops';
 import { activeKey, moduleKey } from './events.js';
 import { PolicyMetrics } from './metrics.js';
 import { StartSet } from './start-set.js';
+import { Stops } from './stops.js';
 import { Versions } from './versions.js';
 
 const topic = 'customhouse.state.policy';
@@ -25,7 +27,7 @@ interface ActiveRow {
 
 /**
  * At start: an installation without a policy gets one, and the topic that every ingress follows has the active version. It has it
- * already, unless the log was made anew or lost what it had; then the version is published once more.
+ * already, unless the log was made anew or lost what it had; then the version is published once more, and so are the stops in force.
  */
 @Injectable()
 export class Publication implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -39,6 +41,7 @@ export class Publication implements OnApplicationBootstrap, OnApplicationShutdow
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(SHUTDOWN) private readonly shutdown: AbortSignal,
     @Inject(Versions) private readonly versions: Versions,
+    @Inject(Stops) private readonly stops: Stops,
     @Inject(StartSet) private readonly startSet: StartSet,
     @Inject(PolicyMetrics) private readonly metrics: PolicyMetrics,
   ) {}
@@ -75,17 +78,20 @@ export class Publication implements OnApplicationBootstrap, OnApplicationShutdow
     this.metrics.isActive(active.number);
     const pending = await rowsOf(this.dataSource, 'select sequence from outbox where topic = $1 limit 1', [topic]);
     if (pending.length > 0) return 'the policy is on its way to the log';
-    if (await this.isPublished(active)) return undefined;
+    const { records } = await this.log.readState(topic, AbortSignal.any([this.shutdown, AbortSignal.timeout(read_timeout_ms)]));
+    const stops = new Set(records.map(({ key }) => key).filter((key) => key.startsWith(stopPrefix)));
+    const changed = await inTransaction(this.dataSource, (tx) => this.stops.publishAgain(tx, stops), { repeatable: true });
+    if (changed) this.logger.warn('the log does not have the stops in force; publishing them again');
+    if (isPublished(active, records)) return changed ? 'the stops are published again' : undefined;
     this.logger.warn({ number: active.number }, 'the log does not have the active version of the policy; publishing it again');
     await inTransaction(this.dataSource, (tx) => this.versions.publishActive(tx), { repeatable: true });
     return 'the policy is published again';
   }
+}
 
-  private async isPublished(active: ActiveRow): Promise<boolean> {
-    const { records } = await this.log.readState(topic, AbortSignal.any([this.shutdown, AbortSignal.timeout(read_timeout_ms)]));
-    const published = records.find((record) => record.key === activeKey);
-    if (!published || !records.some((record) => record.key === moduleKey(active.module))) return false;
-    const { number, digest } = (decode(published).data ?? {}) as { number?: unknown; digest?: unknown };
-    return number === active.number && digest === active.digest;
-  }
+function isPublished(active: ActiveRow, records: readonly StoredRecord[]): boolean {
+  const published = records.find((record) => record.key === activeKey);
+  if (!published || !records.some((record) => record.key === moduleKey(active.module))) return false;
+  const { number, digest } = (decode(published).data ?? {}) as { number?: unknown; digest?: unknown };
+  return number === active.number && digest === active.digest;
 }
