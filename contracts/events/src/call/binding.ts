@@ -1,7 +1,13 @@
 /** What an approval covers: the part of `call.held` that decides what would run, for whom, and why it waits. */
 export interface Bound {
   readonly call: string;
-  readonly principal: { readonly tenant: string; readonly agent: string; readonly person: string };
+  readonly principal: {
+    readonly tenant: string;
+    readonly agent: string;
+    readonly owner?: string | undefined;
+    readonly person: string;
+    readonly delegation?: readonly { readonly actor: string }[] | undefined;
+  };
   readonly method: string;
   readonly server: string;
   readonly generation: number;
@@ -9,7 +15,12 @@ export interface Bound {
   readonly definition: string | null;
   /** `digest`: HMAC over the canonical arguments. */
   readonly arguments: { readonly digest: string };
-  readonly decision: { readonly policy: { readonly number: number; readonly digest: string }; readonly rules: readonly { readonly id: string }[] };
+  readonly decision: {
+    readonly policy: { readonly number: number; readonly digest: string; readonly external?: string | undefined };
+    readonly rules: readonly { readonly id: string }[];
+    /** What the approval takes, and what is done with the result. */
+    readonly obligations: object;
+  };
   readonly approval: { readonly id: string; readonly nonce: string; readonly expires: string; readonly quorum: number };
 }
 
@@ -27,7 +38,9 @@ export function bindingText(bound: Bound): string {
     call,
     principal.tenant,
     principal.agent,
+    principal.owner ?? null,
     principal.person,
+    (principal.delegation ?? []).map(({ actor }) => actor),
     method,
     server,
     generation,
@@ -36,10 +49,23 @@ export function bindingText(bound: Bound): string {
     bound.arguments.digest,
     decision.policy.number,
     decision.policy.digest,
+    decision.policy.external ?? null,
     decision.rules.map((rule) => rule.id).sort(),
+    inOrder(decision.obligations),
     approval.id,
     approval.nonce,
     approval.expires,
     approval.quorum,
   ]);
+}
+
+/** The same with the members of every object in order of their names. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, member]) => [name, inOrder(member)]),
+  );
 }
