@@ -64,7 +64,7 @@ export const ingressSettings = {
     env: 'CUSTOMHOUSE_INGRESS_LISTEN_RESOURCES',
     schema: positive,
     default: '100',
-    description: 'Resources that one stream of subscriptions/listen may be about.',
+    description: 'Resources that one stream of subscriptions/listen may be about, and tasks.',
   }),
   resumptions: setting({
     env: 'CUSTOMHOUSE_INGRESS_RESUMPTIONS',

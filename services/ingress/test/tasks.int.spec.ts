@@ -4,7 +4,7 @@ import { freePort } from './support/everything.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
 import { RawModernClient, type Answered } from './support/modern.js';
 import { RoundsServer } from './support/rounds-server.js';
-import { StreamingClient, valueIn } from './support/streaming-client.js';
+import { EventStream, StreamingClient, valueIn } from './support/streaming-client.js';
 
 const extension = 'io.modelcontextprotocol/tasks';
 const knowing: JsonObject = { elicitation: {}, sampling: {}, extensions: { [extension]: {} } };
@@ -115,6 +115,46 @@ describe('a call that its server makes a task of', () => {
     const asked = await stream.method('elicitation/create');
     await old.post({ id: asked['id']!, result: ada });
     expect(valueIn(await stream.answer(id))).toEqual({ user: ada });
+  });
+});
+
+describe('a stream about tasks', () => {
+  const listen = async (by: RawModernClient, taskIds: string[]): Promise<EventStream> => {
+    const abort = new AbortController();
+    const message = by.message('subscriptions/listen', { notifications: { taskIds } });
+    return new EventStream(await by.open(message, {}, abort.signal), abort);
+  };
+  const statuses = (stream: EventStream): unknown[] =>
+    stream.messages.filter(({ method }) => method === 'notifications/tasks').map(({ params }) => (params as JsonObject)['status']);
+
+  it.each(['the replica that works on them', 'another replica'])('tells how they are going, and what came of them, at %s', async (at) => {
+    const task = await begin({ ask: { user: form } });
+    const taskId = String(resultOf(task)['taskId']);
+    const by = at === 'another replica' ? new RawModernClient(replicas[1]!.url, knowing) : client;
+    const stream = await listen(by, [taskId, 'unknown']);
+    expect((await stream.method('notifications/subscriptions/acknowledged'))['params']).toMatchObject({ notifications: { taskIds: [taskId] } });
+    await eventually(() => statuses(stream).includes('input_required'));
+    await ask('tasks/update', task, { inputResponses: { user: ada } });
+    await eventually(() => statuses(stream).includes('completed'));
+    expect(stream.messages.at(-1)).toMatchObject({ params: { taskId, result: { content: [{ text: JSON.stringify({ user: ada }) }] } } });
+    stream.break();
+  });
+
+  it('tells how one ended whose process is gone', async () => {
+    const by = new RawModernClient(replicas[1]!.url, knowing);
+    const task = await by.request('tools/call', { name: 'modern__task', arguments: {} });
+    await until('completed', task, by);
+    await replicas[1]!.restart();
+    await eventually(() => replicas[1]!.ingress.knowsTool('modern', 'task'));
+    const stream = await listen(new RawModernClient(replicas[1]!.url, knowing), [String(resultOf(task)['taskId'])]);
+    await eventually(() => statuses(stream).includes('completed'));
+    stream.break();
+  });
+
+  it('is for clients that declare that they know them', async () => {
+    const task = await begin();
+    const answer = await new RawModernClient(replicas[0]!.url, {}).request('subscriptions/listen', { notifications: { taskIds: [resultOf(task)['taskId']!] } });
+    expect(answer).toMatchObject({ status: 400, message: { error: { code: -32021 } } });
   });
 });
 

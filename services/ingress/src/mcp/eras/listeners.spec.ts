@@ -1,34 +1,39 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Json } from '@customhouse/kernel/canonical';
 import { FakeResponse } from '../../../test/support/fakes.js';
-import { Listeners, wishesIn, within, type Wishes } from './listeners.js';
+import { Listeners, wishesIn, within, type HeardTask, type Wishes } from './listeners.js';
 
 const subscription = 'io.modelcontextprotocol/subscriptionId';
 const serverInfo = { name: 's', version: '1' };
 const offer = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
 
-function listening(wishes: Partial<Wishes>, session = 'S'): { readonly listeners: Listeners; readonly response: FakeResponse } {
+function listening(wishes: Partial<Wishes>, session = 'S', tasks: HeardTask[] = []): { readonly listeners: Listeners; readonly response: FakeResponse } {
   const listeners = new Listeners({ keepAlive_ms: 100 });
   const response = new FakeResponse();
-  listeners.open(response.asResponse, 7, session, { lists: new Set(), resources: [], ...wishes }, serverInfo);
+  listeners.open(response.asResponse, 7, session, { lists: new Set(), resources: [], tasks: [], ...wishes }, serverInfo, undefined, tasks);
   return { listeners, response };
 }
 
 describe('what a client wants to hear of', () => {
   it('is what it says, once', () => {
-    expect(wishesIn({ toolsListChanged: true, promptsListChanged: false, resourceSubscriptions: ['a', 'a', 'b'] }, 2)).toEqual({
+    expect(wishesIn({ toolsListChanged: true, promptsListChanged: false, resourceSubscriptions: ['a', 'a', 'b'], taskIds: ['t', 't'] }, 2)).toEqual({
       lists: new Set(['tools']),
       resources: ['a', 'b'],
+      tasks: ['t'],
     });
   });
 
-  it.each([undefined, [], 'tools', { resourceSubscriptions: 'a' }, { resourceSubscriptions: [1] }, { resourceSubscriptions: ['a', 'b', 'c'] }])('is not %j', (notifications) => {
+  it.each([
+    ...[undefined, [], 'tools', { resourceSubscriptions: 'a' }, { resourceSubscriptions: [1] }, { resourceSubscriptions: ['a', 'b', 'c'] }],
+    ...[{ taskIds: 'a' }, { taskIds: [null] }, { taskIds: ['a', 'b', 'c'] }],
+  ] as Json[])('is not %j', (notifications) => {
     expect(() => wishesIn(notifications, 2)).toThrow(expect.objectContaining({ rule: 'invalid-params' }));
   });
 
   it('is had as far as the endpoint offers it', () => {
     const wishes = wishesIn({ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceSubscriptions: ['a'] }, 2);
     expect(within(wishes, offer)).toEqual(wishes);
-    expect(within(wishes, { tools: { listChanged: true }, resources: {} })).toEqual({ lists: new Set(['tools']), resources: [] });
+    expect(within(wishes, { tools: { listChanged: true }, resources: {} })).toEqual({ lists: new Set(['tools']), resources: [], tasks: [] });
   });
 });
 
@@ -72,6 +77,20 @@ describe('a stream of what changes', () => {
     ]).toEqual([true, false, false, false]);
     expect(response.messages.slice(1)).toEqual([{ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'a', _meta: { [subscription]: 7 } } }]);
     expect([listeners.hears('S', 'a'), listeners.hears('S', 'b'), listeners.hears('T', 'a')]).toEqual([true, false, false]);
+  });
+
+  it('tells how the tasks are going that were asked for, until it ends', () => {
+    const heard: { tell?: (task: { taskId: string; status: string }) => void; signal?: AbortSignal } = {};
+    const task: HeardTask = { taskId: 't', hear: (tell, signal) => Object.assign(heard, { tell, signal }) };
+    const { response, listeners } = listening({ tasks: ['t'] }, 'S', [task]);
+    heard.tell!({ taskId: 't', status: 'working' });
+    expect(response.messages).toMatchObject([
+      { method: 'notifications/subscriptions/acknowledged', params: { notifications: { taskIds: ['t'] } } },
+      { method: 'notifications/tasks', params: { taskId: 't', status: 'working', _meta: { [subscription]: 7 } } },
+    ]);
+    expect(heard.signal!.aborted).toBe(false);
+    listeners.close();
+    expect(heard.signal!.aborted).toBe(true);
   });
 
   it('shows signs of life, and says when it is over', () => {

@@ -11,6 +11,15 @@ import type { Concerns, ListKind, StandingFollower } from '../standing-streams.j
 export interface Wishes {
   readonly lists: ReadonlySet<ListKind>;
   readonly resources: readonly string[];
+  /** Ids of tasks. */
+  readonly tasks: readonly string[];
+}
+
+/** A task that a client wants to hear of. */
+export interface HeardTask {
+  readonly taskId: string;
+  /** Calls back with how it is going, now and whenever that changes, until the signal comes. */
+  hear(tell: (task: JsonObject) => void, signal: AbortSignal): void;
 }
 
 export interface ListenerLimits {
@@ -43,13 +52,18 @@ export class Listeners implements StandingFollower {
   }
 
   /** Begins the stream, with what of the wishes can be had. One that can have nothing ends at once. */
-  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject, at: Endpoint = everything): void {
+  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject, at: Endpoint = everything, tasks: readonly HeardTask[] = []): void {
     const listener: Listener = { response, id, session, at, wishes, serverInfo, lastSign: performance.now() };
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.#notify(listener, 'notifications/subscriptions/acknowledged', { notifications: textOf(wishes) });
-    if (wishes.lists.size === 0 && wishes.resources.length === 0) return this.#end(listener);
+    if (wishes.lists.size === 0 && wishes.resources.length === 0 && tasks.length === 0) return this.#end(listener);
     this.#listeners.add(listener);
-    response.once('close', () => this.#listeners.delete(listener));
+    const stop = new AbortController();
+    response.once('close', () => {
+      this.#listeners.delete(listener);
+      stop.abort();
+    });
+    for (const task of tasks) task.hear((seen) => this.#notify(listener, 'notifications/tasks', seen), stop.signal);
   }
 
   /** Whether somebody of the session still listens for a resource. */
@@ -105,15 +119,19 @@ export class Listeners implements StandingFollower {
   }
 }
 
-/** What the client asks for. Throws Failure. `most`: resources of one stream. */
+/** What the client asks for. Throws Failure. `most`: resources of one stream, and tasks. */
 export function wishesIn(notifications: Json | undefined, most: number): Wishes {
   if (!isJsonObject(notifications)) throw new Failure('invalid-params', 'subscriptions/listen needs "notifications", an object');
-  const { resourceSubscriptions = [] } = notifications;
-  if (!Array.isArray(resourceSubscriptions) || !resourceSubscriptions.every((uri) => typeof uri === 'string'))
-    throw new Failure('invalid-params', '"resourceSubscriptions" is a list of URIs');
-  const resources = [...new Set(resourceSubscriptions)];
-  if (resources.length > most) throw new Failure('invalid-params', `one stream can be about ${most} resources at most; listen on several`);
-  return { lists: new Set(kinds.filter((kind) => notifications[memberOf[kind]] === true)), resources };
+  const resources = textsIn(notifications['resourceSubscriptions'], '"resourceSubscriptions" is a list of URIs');
+  const tasks = textsIn(notifications['taskIds'], '"taskIds" is a list of the ids of tasks');
+  if (resources.length > most || tasks.length > most) throw new Failure('invalid-params', `one stream can be about ${most} resources and ${most} tasks at most; listen on several`);
+  return { lists: new Set(kinds.filter((kind) => notifications[memberOf[kind]] === true)), resources, tasks };
+}
+
+function textsIn(value: Json | undefined, problem: string): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) throw new Failure('invalid-params', problem);
+  return [...new Set(value)];
 }
 
 /** What of the wishes the endpoint has at all. */
@@ -125,12 +143,14 @@ export function within(wishes: Wishes, offer: JsonObject): Wishes {
   return {
     lists: new Set([...wishes.lists].filter((kind) => has(kind, 'listChanged'))),
     resources: has('resources', 'subscribe') ? wishes.resources : [],
+    tasks: wishes.tasks,
   };
 }
 
-function textOf({ lists, resources }: Wishes): JsonObject {
+function textOf({ lists, resources, tasks }: Wishes): JsonObject {
   const text: JsonObject = {};
   for (const kind of lists) text[memberOf[kind]] = true;
   if (resources.length > 0) text['resourceSubscriptions'] = [...resources];
+  if (tasks.length > 0) text['taskIds'] = [...tasks];
   return text;
 }

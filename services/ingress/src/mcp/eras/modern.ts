@@ -32,6 +32,7 @@ import { introductionAt } from './introduction.js';
 import type { TaskTerms } from '../tasks/task.js';
 import type { Tasks } from '../tasks/tasks.js';
 import { modernTask } from '../tasks/words.js';
+import { heardTasks } from './heard-tasks.js';
 
 export interface ModernTools {
   readonly parts: Parts;
@@ -178,8 +179,7 @@ export class ModernEra {
   /** Says how a task is going, takes answers for it, or gives it up. */
   async #task({ id, method, params, message, envelope, posted }: Request): Promise<void> {
     const { exchange, caller } = posted;
-    if (!takesTasks(envelope.capabilities))
-      throw new Failure('missing-client-capability', 'tasks are for clients that declare them', { requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
+    mustKnowTasks(envelope);
     const found = this.tools.tasks.find(params['taskId'], caller, Peers.isForwarded(exchange.request));
     if (found.at === 'peer') return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(message), found.url);
     if (method === 'tasks/get') {
@@ -201,6 +201,11 @@ export class ModernEra {
     const { exchange, caller, at } = posted;
     const wishes = within(wishesIn(request.params['notifications'], parts.settings.listenResources), offer);
     if (!exchange.accepts.stream) throw new Failure('not-acceptable', 'this is a stream: accept text/event-stream');
+    if (wishes.tasks.length > 0) mustKnowTasks(request.envelope);
+    const { elsewhere, tasks } = heardTasks(this.tools.tasks, wishes.tasks, posted);
+    // A stream about nothing but tasks is best where those are worked on.
+    if (elsewhere !== undefined && tasks.length === 0 && wishes.lists.size === 0 && wishes.resources.length === 0)
+      return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(request.message), elsewhere);
     const session = this.#session(request, this.tools.now());
     streams.enter(caller);
     const subscribed: string[] = [];
@@ -213,7 +218,8 @@ export class ModernEra {
     subscribed.push(...wishes.resources.filter((_uri, index) => answers[index]));
     // Its client left before the servers had answered, so what they were asked for has to be taken back now.
     if (exchange.gone) return void (await Promise.all(subscribed.map((uri) => this.#subscribe('resources/unsubscribe', uri, session, posted))));
-    listeners.open(exchange.handOver(), id, session.id, { ...wishes, resources: subscribed }, introductionAt(at, parts.catalog, this.tools.version).serverInfo, at);
+    const taken = { ...wishes, resources: subscribed, tasks: tasks.map(({ taskId }) => taskId) };
+    listeners.open(exchange.handOver(), id, session.id, taken, introductionAt(at, parts.catalog, this.tools.version).serverInfo, at, tasks);
   }
 
   /** Whether the server agreed. */
@@ -269,6 +275,12 @@ export class ModernEra {
     else logger.error({ error }, 'a request failed by a fault of the gateway');
     exchange.reply(id, failureReply(error instanceof Failure ? error : new Failure('internal-error', 'the gateway failed; its log says why')));
   }
+}
+
+/** Throws Failure. */
+function mustKnowTasks({ capabilities }: Envelope): void {
+  if (!takesTasks(capabilities))
+    throw new Failure('missing-client-capability', 'tasks are for clients that declare them', { requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
 }
 
 /** What the client says of its own accord or was asked for. Throws Failure. */
