@@ -11,15 +11,18 @@ import { RequestMetrics } from './adapters/metrics.js';
 import { NOTIFIERS, type Notifier } from './adapters/notifier.js';
 import { Previews } from './adapters/preview.js';
 import { Requests } from './adapters/requests.js';
+import { pageParts } from './adapters/page/page-parts.js';
+import { Tokens } from './adapters/tokens.js';
 import { WritersConsumer } from './adapters/writers.consumer.js';
 import { APPROVAL_SETTINGS, type ApprovalSettings } from './config.js';
 
 @Module({})
 export class ApprovalModule {
   static with(settings: ApprovalSettings): DynamicModule {
+    const page = pageParts(settings);
     return {
       module: ApprovalModule,
-      controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer],
+      controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer, ...page.controllers],
       providers: [
         { provide: APPROVAL_SETTINGS, useValue: settings },
         { provide: NOTIFIERS, useValue: [] },
@@ -36,6 +39,8 @@ export class ApprovalModule {
         Identities,
         Courier,
         Caretaker,
+        Tokens,
+        ...page.providers,
       ],
     };
   }

@@ -51,8 +51,13 @@ export const requestEntity = new EntitySchema<RequestRow>({
     reason: { type: 'text' },
     binding: { type: 'text' },
     quorum: { type: 'integer' },
+    terms: { type: 'jsonb' },
+    missing: { type: 'jsonb' },
     opened: { type: 'timestamptz' },
     expires: { type: 'timestamptz' },
+    reminded: { type: 'integer' },
+    escalated: { type: 'timestamptz', nullable: true },
+    glass: { type: 'jsonb', nullable: true },
     // Only read when one request is shown: it has the sealed arguments in it.
     held: { type: 'text', select: false },
     status: { type: 'text' },
