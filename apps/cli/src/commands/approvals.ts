@@ -9,6 +9,7 @@ import { withExamples, type Runtime } from '../runtime.js';
 import type { Session } from '../session.js';
 import { pairs, type Column } from '../table.js';
 import { visibleBlock, visibleLine } from '../visible.js';
+import { addApprovers } from './approvers.js';
 
 interface Filters {
   readonly status: string;
@@ -17,6 +18,7 @@ interface Filters {
   readonly method?: string;
   readonly server?: string;
   readonly tool?: string;
+  readonly review?: 'due';
 }
 
 const columns: readonly Column<Approval>[] = [
@@ -41,6 +43,7 @@ export function addApprovals(program: Command, runtime: Runtime): void {
     list,
     { what: 'What waits for a decision', command: 'customhouse approvals list' },
     { what: 'Everything that was ever asked, as JSON', command: 'customhouse approvals list --status all --all --json' },
+    { what: 'What one person let run alone and nobody has reviewed', command: 'customhouse approvals list --review due' },
   );
 
   approvals
@@ -69,6 +72,8 @@ export function addApprovals(program: Command, runtime: Runtime): void {
     });
   }
 
+  addBreakGlass(approvals, runtime);
+
   approvals
     .command('cancel')
     .summary('withdraw a request')
@@ -79,6 +84,27 @@ export function addApprovals(program: Command, runtime: Runtime): void {
 
   const watch = approvals.command('watch').summary('show requests as they come').description('Prints each request when it is opened and when it is decided, until Ctrl-C.');
   watch.option('--interval <seconds>', 'how often to look', '1').action(runtime.action(watchApprovals));
+  addApprovers(approvals, runtime);
+}
+
+function addBreakGlass(approvals: Command, runtime: Runtime): void {
+  const glass = approvals
+    .command('break-glass')
+    .summary('let the call run alone, in an emergency')
+    .description('Lets the call run on your word alone, where every rule that holds it allows that to one of your groups. Somebody else has to review it.')
+    .argument('<approval>', 'id of the request')
+    .requiredOption('--reason <text>', 'why it cannot wait: it is recorded and reviewed')
+    .option('--binding <digest>', 'only if the request is still about this call (from "show")');
+  glass.action(runtime.action(breakGlass));
+  withExamples(glass, { what: 'When nobody else is there', command: 'customhouse approvals break-glass 01KATB2R8Q3V5W7X9YZABCDEFG --reason "payments stand still, INC-42"' });
+  approvals
+    .command('review')
+    .summary('review what one person let run alone')
+    .description('Says what you think of a call that somebody else let run alone.')
+    .argument('<approval>', 'id of the request')
+    .addOption(new Option('--verdict <verdict>', 'was it right?').choices(['justified', 'unjustified']).makeOptionMandatory())
+    .option('--comment <text>', 'in words, for the record', '')
+    .action(runtime.action(review));
 }
 
 function addFilters(command: Command): Command {
@@ -88,13 +114,15 @@ function addFilters(command: Command): Command {
     .option('--person <name>', 'on behalf of this person')
     .option('--server <name>', 'for this server')
     .option('--method <method>', 'of this method of MCP')
-    .option('--tool <name>', "for this tool, prompt or URI, by the server's own name");
+    .option('--tool <name>', "for this tool, prompt or URI, by the server's own name")
+    .addOption(new Option('--review <state>', 'one person let it run alone, in whatever status it is').choices(['due']));
 }
 
 async function listApprovals(session: Session, options: Filters & PageOptions): Promise<void> {
   const api = session.api('approval');
-  const { status, agent, person, method, server, tool } = options;
-  const filter = { agent, person, method, server, tool, status: status === 'all' ? undefined : (status as ApprovalStatus) };
+  const { status, agent, person, method, server, tool, review: due } = options;
+  // What is reviewed has been decided.
+  const filter = { agent, person, method, server, tool, review: due, status: status === 'all' || due !== undefined ? undefined : (status as ApprovalStatus) };
   const page = await readPages(options, (query) => api.request(approvalRoutes.list, { query: { ...query, ...filter } }));
   showPage(session, page, columns, status === 'open' ? 'Nothing waits for a decision.' : 'There are no such requests.');
 }
@@ -118,12 +146,51 @@ async function vote(session: Session, verdict: 'approve' | 'deny', { reason, bin
   session.terminal.result(after, () => `${sentence(after, verdict)}\n`);
 }
 
+async function breakGlass(session: Session, { reason, binding }: VoteOptions, id: string): Promise<void> {
+  const api = session.api('approval');
+  const params = { approval: checkedUlid(id, 'a request', 'customhouse approvals list') };
+  const read = binding ?? (await api.request(approvalRoutes.show, { params })).binding;
+  const after = await api.request(approvalRoutes.breakGlass, { params, body: { reason, binding: read } });
+  session.terminal.result(after, () => `${sentence(after, 'approve')} Somebody else has to review this until ${after.break_glass?.review_by ?? '?'}.\n`);
+}
+
+async function review(session: Session, options: { readonly verdict: 'justified' | 'unjustified'; readonly comment: string }, id: string): Promise<void> {
+  const params = { approval: checkedUlid(id, 'a request', 'customhouse approvals list --review due') };
+  const after = await session.api('approval').request(approvalRoutes.review, { params, body: { verdict: options.verdict, comment: options.comment } });
+  session.terminal.result(after, () => `Reviewed: ${after.approval} was ${options.verdict}.\n`);
+}
+
 function sentence(approval: Approval, verdict: 'approve' | 'deny'): string {
   const what = `${visibleLine(targetText(approval) ?? '')} for ${visibleLine(approval.agent)} (${visibleLine(approval.person)})`;
   if (verdict === 'deny') return `Denied: ${what} will not run.`;
-  if (approval.status === 'open') return `Approved by ${approval.approvers.length} of ${approval.quorum}: ${what} waits for the others.`;
+  if (approval.status === 'open') return `Approved by ${approval.approvers.length} of ${approval.quorum}: ${what} waits for ${missing(approval)}.`;
   if (approval.status === 'closed') return `Approved before: ${what} has run, and ended as ${visibleLine(approval.terminal ?? '?')}.`;
   return `Approved: ${what} runs now.`;
+}
+
+/** Who still has to approve. */
+function missing({ missing: { people, groups } }: Approval): string {
+  const ofGroups = groups.filter((group) => group.missing > 0).map((group) => `${group.missing} of ${visibleLine(group.group)}`);
+  const anybody = people > 0 ? [`${people} more`] : [];
+  return [...anybody, ...ofGroups].join(', ');
+}
+
+/** What is asked of the approvers, beside how many they are. */
+function termsOf({ approvers = [], groups = [], fresh_login, escalate, break_glass }: Approval['terms']): string {
+  const parts = [
+    ...approvers.map((some) => `among ${[...(some.people ?? []), ...(some.groups ?? []).map((group) => `members of ${group}`)].join(', ')}`),
+    ...groups.map(({ group, quorum }) => `${quorum} of ${group}`),
+    ...(fresh_login === true ? ['with a fresh login'] : []),
+    ...(escalate === undefined ? [] : [`after ${escalate.after_s} s also ${escalate.groups.join(', ')}`]),
+    ...(break_glass === undefined ? [] : [`in an emergency one of ${break_glass.groups.join(', ')}`]),
+  ];
+  return parts.join('; ');
+}
+
+function glassOf(glass: Approval['break_glass']): string | null {
+  if (glass === null) return null;
+  const { by, reason, review_by, review } = glass;
+  return `by ${by}: ${reason} (${review === null ? `to be reviewed until ${review_by}` : `${review.verdict}, says ${review.by}${review.comment === '' ? '' : `: ${review.comment}`}`})`;
 }
 
 async function cancel(session: Session, options: { readonly reason: string }, id: string): Promise<void> {
@@ -164,13 +231,18 @@ function describeApproval(detail: ApprovalDetail): string {
     ['status', detail.status],
     ['agent', detail.agent],
     ['person', detail.person],
+    ['owner', detail.owner],
     ['method', detail.method],
     ['server', detail.server],
     [detail.method === 'tools/call' ? 'tool' : 'target', detail.tool],
     ['held by', detail.rules.join(', ')],
     ['reason', detail.reason],
     ['approved', `${detail.approvers.length} of ${detail.quorum}${detail.approvers.length > 0 ? `: ${detail.approvers.join(', ')}` : ''}`],
+    ...(detail.status === 'open' ? ([['missing', missing(detail)]] as const) : []),
+    ['asks for', termsOf(detail.terms)],
+    ['alone', glassOf(detail.break_glass)],
     ['opened', detail.opened],
+    ['escalated', detail.escalated],
     ['expires', detail.expires],
     ['decided', detail.decided === null ? null : `${detail.decided} by ${detail.decided_by.join(', ') || 'nobody'}${detail.decision ? `: ${detail.decision}` : ''}`],
     ['binding', detail.binding],
