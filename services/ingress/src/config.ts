@@ -132,6 +132,12 @@ export const ingressSettings = {
     description: 'A call that takes longer is answered as a stream, so that the connection is seen to be alive.',
   }),
   keepAlive_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_KEEP_ALIVE_MS', schema: some, default: '15000', description: 'Time between signs of life on a stream.' }),
+  cacheBytes: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CACHE_BYTES',
+    schema: count,
+    default: '67108864',
+    description: 'Results that are kept because a rule says `cache_s`, all together; those unused for longest make room. 0 keeps none.',
+  }),
   pageSize: setting({ env: 'CUSTOMHOUSE_INGRESS_PAGE_SIZE', schema: positive, default: '1000', description: 'Items in one page of a list.' }),
   listTtl_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_LIST_TTL_MS',

@@ -29,6 +29,7 @@ import { PauseWatch } from './mcp/pause-watch.js';
 import { Recorder, type OutcomeSink } from './mcp/record.js';
 import { McpServer } from './mcp/server.js';
 import { noticesTo } from './mcp/notices.js';
+import { ResultCache } from './mcp/result-cache.js';
 import { Resumptions } from './mcp/resumptions.js';
 import { Rounds } from './mcp/rounds.js';
 import { Sessions } from './mcp/sessions.js';
@@ -111,6 +112,7 @@ export class Ingress {
       active: this.#active,
       pauses: this.#pauses,
       metrics,
+      results: new ResultCache(settings.cacheBytes),
       logger,
     };
     this.#holds.finisher = new HeldRunner({ log, sealer, keys, development, now: Date.now }, parts);

@@ -101,6 +101,7 @@ export const callCompleted = defineEvent({
   summary: 'There was an answer, and this is what was passed on.',
   schema: z.strictObject({
     call: Ulid,
+    cached: Ulid.optional().describe('The call whose result was given again, as the policy allows (`cache_s`). Absent: the server was asked.'),
     error: z.boolean().describe("The tool's own verdict (`isError`); false for other methods."),
     result: Sealed,
     findings: z.array(Finding),

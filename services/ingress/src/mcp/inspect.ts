@@ -4,6 +4,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import type { Outcome } from './outcome.js';
 import type { Dispatched } from './dispatch.js';
+import { redact, redactError } from './redact.js';
 
 /** What looks into texts: libs/detectors. */
 export interface Inspector {
@@ -15,15 +16,17 @@ export interface Inspector {
 /**
  * What a server answered, after the detectors have seen it: credentials are not in it any more. An answer that cannot be recorded
  * (numbers beyond what JavaScript holds, nesting without end) is not passed on either, though the call took place.
+ *
+ * `targets`: what the policy wants taken out first (redact.ts).
  */
-export function inspect(dispatched: Dispatched, inspector: Inspector): Outcome {
+export function inspect(dispatched: Dispatched, inspector: Inspector, targets: readonly string[] = []): Outcome {
   if ('kind' in dispatched) return dispatched as Outcome;
   try {
     if ('result' in dispatched) {
-      const { value, findings } = inspector.inspectResult(dispatched.result);
+      const { value, findings } = inspector.inspectResult(targets.length === 0 ? dispatched.result : redact(dispatched.result, targets));
       return { kind: 'completed', result: value, text: canonicalise(value), findings };
     }
-    const { value, findings } = inspector.inspectResult<JsonRpcError>(dispatched.error);
+    const { value, findings } = inspector.inspectResult<JsonRpcError>(targets.length === 0 ? dispatched.error : redactError(dispatched.error, targets));
     return { kind: 'error', error: value, text: canonicalise(value), findings };
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;

@@ -12,6 +12,7 @@ import type { Sender } from './dispatch.js';
 import type { Inspector } from './inspect.js';
 import type { PauseWatch } from './pause-watch.js';
 import type { Recorder } from './record.js';
+import type { ResultCache } from './result-cache.js';
 
 /** What the stages work with: made once at start (../ingress.ts), the same for every call. */
 export interface Parts {
@@ -28,6 +29,7 @@ export interface Parts {
   readonly holds: HoldDesk;
   readonly active: ActiveCalls;
   readonly pauses: PauseWatch;
+  readonly results: ResultCache;
   readonly metrics: IngressMetrics;
   readonly logger: Logger;
 }

@@ -144,6 +144,7 @@ export class Recorder {
       case 'completed':
         return this.#event(call, callCompleted, {
           ...data,
+          cached: outcome.cached,
           error: outcome.result['isError'] === true,
           findings: outcome.findings as EventData<typeof callCompleted>['findings'],
           result: this.sealer.seal(key, outcome.text),
@@ -152,9 +153,9 @@ export class Recorder {
       case 'error':
         return this.#event(call, callFailed, {
           ...data,
-          reason: 'upstream-error',
+          reason: outcome.reason ?? 'upstream-error',
           // What the server wrote is in the sealed part only: it may be anything.
-          message: `the server answered with the error ${outcome.error.code}`,
+          message: outcome.reason === undefined ? `the server answered with the error ${outcome.error.code}` : outcome.error.message,
           result: this.sealer.seal(key, outcome.text),
           upstream_ms,
         });

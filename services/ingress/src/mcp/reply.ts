@@ -26,6 +26,8 @@ export interface About {
 
 const receiptKey = 'customhouse/receipt';
 const decisionKey = 'customhouse/decision';
+/** The call whose result it is, where the server was not asked again. */
+const cachedKey = 'customhouse/cached';
 const findingsKey = 'customhouse/findings';
 
 export function receiptOf(call: string, recorded: RecordedEvent, sink: EventSink): Receipt {
@@ -52,6 +54,7 @@ function completedReply(outcome: Extract<Outcome, { kind: 'completed' }>, receip
   const { result, findings } = outcome;
   const meta: JsonObject = {};
   if (receipt !== undefined) meta[receiptKey] = receipt;
+  if (outcome.cached !== undefined) meta[cachedKey] = outcome.cached;
   if (findings.length > 0) meta[findingsKey] = findings.map((finding) => ({ ...finding }));
   const own = result['_meta'];
   return { result: { ...result, _meta: isJsonObject(own) ? { ...foreignTo(own), ...meta } : meta } };

@@ -8,6 +8,7 @@ import { inspect } from './inspect.js';
 import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
+import { capped } from './result-cap.js';
 
 /** Time to look for the end of a call in the log. */
 const search_ms = 5_000;
@@ -58,7 +59,12 @@ async function outcomeOf(call: Call, parts: Parts, send: Send): Promise<Outcome>
   if (call.cancelled) return { kind: 'aborted', reason: 'cancelled' };
   if (performance.now() >= call.due)
     return { kind: 'unsent', rule: 'upstream-unavailable', reason: 'deadline-passed', message: 'the time for the call was over before it could be sent' };
-  return inspect(asExposed(await send(call, parts), call, parts.catalog), parts.inspector);
+  const known = parts.results.find(call, performance.now());
+  if (known !== undefined) return known;
+  const answered = asExposed(await send(call, parts), call, parts.catalog);
+  const outcome = capped(inspect(answered, parts.inspector, call.decision.obligations.redact), call);
+  parts.results.keep(call, outcome, performance.now());
+  return outcome;
 }
 
 /** The call was cancelled because somebody stopped it, so its client still waits to be told. What came of it before that stays. */
