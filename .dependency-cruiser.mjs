@@ -29,7 +29,7 @@ export default {
       comment: 'Few packages, each named here with the library that may have it.',
       severity: 'error',
       from: { path: '^libs/(kernel|mcp-wire|policy-engine|detectors|settings)/', pathNot: tests },
-      to: { dependencyTypes: npm, pathNot: 'node_modules/(?:zod|re2js|@open-policy-agent/opa-wasm|@modelcontextprotocol/core)/' },
+      to: { dependencyTypes: npm, pathNot: 'node_modules/(?:zod|re2js|ipaddr\.js|@open-policy-agent/opa-wasm|@modelcontextprotocol/core)/' },
     },
     {
       name: 'kernel-imports-nothing',

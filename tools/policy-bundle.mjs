@@ -11,7 +11,7 @@ import { buildAll } from './build.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const version = JSON.parse(readFileSync(join(root, 'libs/rego/compiler/opa.json'), 'utf8')).opa;
 const modules = [
-  { source: 'policies/rego', compiled: 'policies/compiled/default', entrypoints: ['customhouse/decision', 'customhouse/visible', 'customhouse/reads'] },
+  { source: 'policies/rego', compiled: 'policies/compiled/default', entrypoints: ['customhouse/decision', 'customhouse/visible', 'customhouse/reads', 'customhouse/arguments'] },
   { source: 'libs/policy-engine/test/echo-module', compiled: 'libs/policy-engine/test/echo-module/echo', entrypoints: ['customhouse/decision'] },
 ];
 

@@ -1,9 +1,11 @@
-# The default policy: rules are data, and this is what they mean.
+# The default policy: rules are data, and this is what they mean. A version may bring Rego of its own, in the package customhouse.custom;
+# what fires there counts like a rule.
 #
 # The engine gives it, as data, the rules of a version in the form of libs/policy-engine/src/compiled-rules.ts, in the order
-# refuse, hold, allow; as input, the call (contracts/policy/src/input.ts) and `candidates`: the numbers of the rules about this
-# method and tool (or prompt, or URI), found in an index. Which rules exist therefore costs nothing here; only those that may apply
-# are looked at.
+# refuse, hold, allow; as input, the call (contracts/policy/src/input.ts), `candidates`: the numbers of the rules about this
+# method and tool (or prompt, or URI), found in an index, and `over`: those of them whose limit is used up. Which rules exist therefore
+# costs nothing here; only those that may apply are looked at. What takes a calendar, subnets or host names to judge (`hours`, `networks`,
+# `destinations`) the engine has judged before it names a rule.
 package customhouse
 
 # METADATA
@@ -12,53 +14,183 @@ package customhouse
 decision := {"effect": effect, "rules": rules, "obligations": obligations}
 
 # METADATA
-# description: Could this caller ever be allowed this tool, or have a call of it held? Decides what lists show.
+# description: |
+#   Could this caller ever be allowed this tool, or have a call of it held? Decides what lists show. Rego of the version's own decides
+#   where it declares `visible`; where it does not, what it might allow is not known, so it is shown.
 # entrypoint: true
-default visible := false
-
-visible if {
+visible := data.customhouse.custom.visible if {
+	data.customhouse.custom.visible != null
+} else if {
+	not always_refused
+	data.customhouse.custom.fired
+} else if {
 	some number in input.candidates
 	data.rules[number].effect != "refuse"
 	suits(data.rules[number])
 	not always_refused
-}
+} else := false
 
 # METADATA
-# description: What of the input is read. The engine leaves out the rest, because every field costs.
+# description: What of the input is read. The engine leaves out the rest, because every field costs. A version's own Rego gets all of it.
 # entrypoint: true
-reads := ["principal", "labels", "arguments", "findings"]
+reads := ["principal", "labels", "arguments", "findings", "annotations", "client", "session_state"]
 
-fired := [rule |
+# METADATA
+# description: JSON Pointers of the arguments that a version's own Rego looks at, in calls of any tool.
+# entrypoint: true
+arguments := [pointer | some pointer in data.customhouse.custom.arguments]
+
+default effect := "refuse"
+
+effect := "refuse" if {
+	some saying in said
+	saying.effect == "refuse"
+} else := "hold" if {
+	some saying in said
+	saying.effect == "hold"
+} else := "allow" if {
+	some saying in said
+	saying.effect == "allow"
+}
+
+rules := [{"id": "default-deny", "effect": "refuse", "reason": "No rule allows this call."}] if count(said) == 0
+
+# What makes no sense comes first, and the engine refuses the call over it.
+rules := array.concat(nonsense, [saying |
+	some wanted in ["refuse", "hold", "allow"]
+	some saying in said
+	saying.effect == wanted
+]) if {
+	count(said) > 0
+}
+
+said := array.concat([saying_of(number) | some number in fired], own)
+
+fired := [number |
 	some number in input.candidates
 	rule := data.rules[number]
 	suits(rule)
 	every test in rule.tests { met(test, rule.effect) }
 ]
 
-default effect := "refuse"
+# A rule whose limit is used up refuses what it would allow.
+saying_of(number) := data.rules[number].over if {
+	number in input.over
+} else := data.rules[number].said
 
-effect := "refuse" if {
-	some rule in fired
-	rule.effect == "refuse"
-} else := "hold" if {
-	some rule in fired
-	rule.effect == "hold"
-} else := "allow" if {
-	some rule in fired
-	rule.effect == "allow"
+# What the version's own Rego says.
+own := [object.filter(saying, ["id", "effect", "reason"]) | some saying in data.customhouse.custom.fired]
+
+nonsense := [object.union({"nonsense": true}, saying) |
+	some saying in data.customhouse.custom.fired
+	not makes_sense(saying)
+]
+
+makes_sense(saying) if {
+	is_string(saying.id)
+	is_string(saying.reason)
+	saying.effect in ["allow", "refuse", "hold"]
+	every name, value in saying { sound(name, value, saying.effect) }
 }
 
-rules := [{"id": "default-deny", "effect": "refuse", "reason": "No rule allows this call."}] if count(fired) == 0
+sound(name, _, _) if name in ["id", "effect", "reason"]
 
-rules := [rule.said | some rule in fired] if count(fired) > 0
+sound("approve", value, "hold") if is_object(value)
+
+sound("redact", value, effect_of_it) if {
+	effect_of_it != "refuse"
+	is_array(value)
+}
+
+sound(name, value, effect_of_it) if {
+	effect_of_it != "refuse"
+	name in ["max_result_bytes", "cache_s"]
+	is_number(value)
+}
 
 default obligations := {}
 
-# Of several rules that hold a call, the strictest wins.
-obligations := {"approve": {
-	"quorum": max([rule.approve.quorum | some rule in fired; rule.effect == "hold"]),
-	"expires_s": min([rule.approve.expires_s | some rule in fired; rule.effect == "hold"]),
-}} if effect == "hold"
+obligations := obligation if effect != "refuse"
+
+# Rules that fired and let the call pass, now or after an approval, with what they want to be done about it.
+demands := array.concat([data.rules[number] | some number in fired], [saying | some saying in data.customhouse.custom.fired])
+
+obligation["redact"] := sort(fields) if {
+	fields := {field | some demand in demands; some field in demand.redact}
+	count(fields) > 0
+}
+
+obligation["max_result_bytes"] := min(limits) if {
+	limits := [demand.max_result_bytes | some demand in demands]
+	count(limits) > 0
+}
+
+obligation["cache_s"] := min(times) if {
+	times := [demand.cache_s | some demand in demands]
+	count(times) > 0
+}
+
+obligation["approve"] := terms if effect == "hold"
+
+# Of several rules that hold a call, the strictest wins, field by field.
+held := [object.union({"quorum": 1, "expires_s": 3600}, object.get(demand, "approve", {})) |
+	some demand in demands
+	demand.effect == "hold"
+]
+
+terms["quorum"] := max([approve.quorum | some approve in held])
+
+terms["expires_s"] := min([approve.expires_s | some approve in held])
+
+terms["approvers"] := [approvers | some approvers in those] if {
+	those := {approve.approvers | some approve in held}
+	count(those) > 0
+}
+
+terms["groups"] := [{"group": group, "quorum": quorum} |
+	some group in named
+	quorum := max([one.quorum | some approve in held; some one in approve.groups; one.group == group])
+] if {
+	named := {one.group | some approve in held; some one in approve.groups}
+	count(named) > 0
+}
+
+terms["fresh_login"] if {
+	some approve in held
+	approve.fresh_login
+}
+
+terms["remind_s"] := min(times) if {
+	times := [approve.remind_s | some approve in held]
+	count(times) > 0
+}
+
+# What makes approving easier counts as far as all agree.
+terms["break_glass"] := {"groups": sort(groups)} if {
+	groups := in_all([object.get(approve, ["break_glass", "groups"], []) | some approve in held])
+	count(groups) > 0
+}
+
+terms["escalate"] := {"after_s": max([approve.escalate.after_s | some approve in wanting]), "groups": sort(groups)} if {
+	groups := in_all([object.get(approve, ["escalate", "groups"], []) | some approve in wanting])
+	count(groups) > 0
+}
+
+# The rules that say who may approve are asked whether others may, later. Where none says who, those that want others to be asked.
+wanting := choosy if {
+	count(choosy) > 0
+} else := [approve | some approve in held; approve.escalate]
+
+choosy := [approve |
+	some approve in held
+	some field in ["approvers", "groups"]
+	approve[field]
+]
+
+in_all(lists) := {name |
+	some name in lists[0]
+	every list in lists { name in list }
+}
 
 always_refused if {
 	some number in input.candidates
@@ -90,6 +222,18 @@ has(trait) if {
 }
 
 has(trait) if {
+	some pattern in trait.owners
+	like(input.principal.owner, pattern)
+}
+
+has(trait) if {
+	trait.attributes
+	every name, wanted in trait.attributes { is_one(input.principal.attributes[name], wanted) }
+}
+
+has(trait) if trait.delegated == delegated
+
+has(trait) if {
 	some label in input.labels
 	trait.labels[label]
 }
@@ -99,10 +243,36 @@ has(trait) if {
 	not labelled(trait.without_labels)
 }
 
+has(trait) if {
+	trait.annotations
+	every name, wanted in trait.annotations { input.annotations[name] == wanted }
+}
+
 labelled(labels) if {
 	some label in input.labels
 	labels[label]
 }
+
+default delegated := false
+
+delegated if count(input.principal.delegation) > 0
+
+# Of a list one item is enough.
+is_one(value, wanted) if {
+	not is_array(value)
+	some want in wanted
+	fits(value, want)
+}
+
+is_one(value, wanted) if {
+	some item in value
+	some want in wanted
+	fits(item, want)
+}
+
+fits(value, want) if value == want.value
+
+fits(value, want) if like(value, want.pattern)
 
 # Whether a test of this one call is met. What cannot be judged counts against the call.
 met(test, _) if holds(test.is, test, input.arguments[test.argument])
@@ -123,6 +293,19 @@ met(test, _) if {
 	some finding in input.findings
 	test.findings[finding]
 }
+
+met(test, _) if {
+	some label in input.session_state.labels
+	test.session_labels[label]
+}
+
+met(test, _) if {
+	some pattern in test.clients
+	like(input.client.name, pattern)
+}
+
+# The engine has judged it before it named the rule.
+met(test, _) if test.judged
 
 holds("equal", test, value) if value == test.value
 

@@ -1,4 +1,4 @@
-import type { Decision, FiredRule } from '@customhouse/policy-contract/decision';
+import { Obligations, type Decision, type FiredRule } from '@customhouse/policy-contract/decision';
 import { EvaluationFailed } from './policy-module.js';
 
 /**
@@ -19,25 +19,41 @@ export function refusal(policy: Decision['policy'], id: string, reason: string):
 }
 
 function firedRule(answer: unknown): FiredRule {
-  const { id, effect, reason } = recordOf(answer, 'a rule of the decision');
+  const { id, effect, reason, nonsense } = recordOf(answer, 'a rule of the decision');
+  if (nonsense !== undefined)
+    throw new EvaluationFailed(`the Rego of this version fired ${JSON.stringify(answer)}, which is no rule with an id, an effect, a reason and obligations that fit it`);
   if (typeof id !== 'string' || typeof reason !== 'string') throw new EvaluationFailed('the module named a rule without id or reason');
   if (effect !== 'allow' && effect !== 'refuse' && effect !== 'hold') throw new EvaluationFailed(`the rule ${id} has the effect ${JSON.stringify(effect)}`);
   return Object.freeze({ effect, id, reason });
 }
 
 function obligationsOf(effect: Decision['effect'], answer: unknown): Decision['obligations'] {
-  const { approve } = recordOf(answer, 'the obligations');
-  if (effect !== 'hold') {
-    if (approve !== undefined) throw new EvaluationFailed('the module asked for an approval without holding the call');
-    return Object.freeze({});
-  }
-  const { quorum, expires_s } = recordOf(approve, 'the approval that a held call needs');
-  if (!isCount(quorum) || !isCount(expires_s)) throw new EvaluationFailed('the module held a call without a quorum and an expiry of at least 1');
-  return Object.freeze({ approve: Object.freeze({ expires_s, quorum }) });
+  const asked = recordOf(answer, 'the obligations');
+  if (Object.keys(asked).length === 0 && effect !== 'hold') return none;
+  if (effect === 'refuse') throw new EvaluationFailed('the module asked for something to be done about a call that it refused');
+  const obligations = Obligations.safeParse(asked);
+  if (!obligations.success)
+    throw new EvaluationFailed(
+      `the module asked for obligations that there are not: ${obligations.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`,
+    );
+  if ((effect === 'hold') !== (obligations.data.approve !== undefined))
+    throw new EvaluationFailed(effect === 'hold' ? 'the module held a call without saying who has to approve' : 'the module asked for an approval without holding the call');
+  return ordered(obligations.data) as Decision['obligations'];
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 1;
+const none: Decision['obligations'] = Object.freeze({});
+
+/** The same with the members of every object in canonical order, frozen. */
+function ordered(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(ordered));
+  return Object.freeze(
+    Object.fromEntries(
+      Object.entries(value)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([name, member]) => [name, ordered(member)]),
+    ),
+  );
 }
 
 function recordOf(value: unknown, what: string): Record<string, unknown> {

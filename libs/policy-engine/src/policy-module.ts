@@ -13,6 +13,12 @@ export class EvaluationFailed extends Error {
 const startPages = 16;
 
 /**
+ * Functions of Rego that the module calls outside of itself, and may: the library has them, and they take time linear in what they are
+ * given. It has others, on JavaScript's own regular expressions for example, which a long text could stall.
+ */
+const outside: ReadonlySet<string> = new Set(['sprintf', 'json.is_valid']);
+
+/**
  * A compiled Rego module with its data. Evaluations share nothing: OPA's `opa_eval` begins each at the end of the data, and an instance in
  * which one failed is thrown away and made again, so that no half-changed memory is ever evaluated.
  */
@@ -80,11 +86,23 @@ export class PolicyModule {
 async function instantiate(wasm: Uint8Array, data: object, maxPages: number): Promise<LoadedPolicy> {
   try {
     const loaded = await loadPolicy(wasm, { initial: Math.min(startPages, maxPages), maximum: maxPages });
+    const unknown = functionsOutside(loaded).filter((name) => !outside.has(name));
+    if (unknown.length > 0) throw new PolicyUnusable(`the policy calls ${unknown.join(', ')}, which cannot be had in a compiled policy: use other functions`);
     loaded.setData(data);
     return loaded;
   } catch (error) {
+    if (error instanceof PolicyUnusable) throw error;
     throw new PolicyUnusable(`the policy module cannot be loaded with these rules: ${messageOf(error)}`);
   }
+}
+
+/** Names of the functions that the module expects of whoever runs it, as OPA's ABI tells them: an object in its memory. */
+function functionsOutside({ wasmInstance, mem }: LoadedPolicy): string[] {
+  const { builtins, opa_json_dump: dump } = wasmInstance.exports as Record<string, (...addresses: number[]) => number>;
+  const bytes = new Uint8Array(mem.buffer);
+  const start = dump!(builtins!());
+  const text = String.fromCharCode(...bytes.subarray(start, bytes.indexOf(0, start)));
+  return Object.keys(JSON.parse(text) as object);
 }
 
 /** The library throws texts and plain objects as well as errors. */

@@ -1,22 +1,35 @@
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import type { Decision } from '@customhouse/policy-contract/decision';
-import type { PolicyInput } from '@customhouse/policy-contract/input';
+import { JsonPointer } from '@customhouse/policy-contract/patterns';
+import { PolicyInput, type Annotations } from '@customhouse/policy-contract/input';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
+import type { Limit } from '@customhouse/policy-contract/rules';
 import { BoundedMap } from './bounded-map.js';
+import { circumstancesOf, isOver, type Circumstances } from './circumstances.js';
 import { compileRule, inOrder } from './compiled-rules.js';
 import { decisionOf, refusal } from './decision-of.js';
 import { EvaluationFailed, PolicyModule, PolicyUnusable } from './policy-module.js';
-import { ToolIndex } from './tool-index.js';
+import { ToolIndex, type ToolRules } from './tool-index.js';
 
 /** One version of the policy, ready to decide. Everything in it is synchronous, and nothing in it throws. */
 export interface Policy {
   readonly version: PolicyVersion;
   /** JSON Pointers of the arguments that `decide` wants for this method and target; see `selectArguments`. Costs a look-up. */
   argumentsNeeded(server: string, tool: string, method?: GovernedMethod): readonly string[];
+  /** What else `decide` wants to know of such a call. Costs a look-up. */
+  needs(server: string, tool: string, method?: GovernedMethod): Needs;
   /** The same input gives the same decision. What cannot be decided is refused by the rule `policy-error` or `policy-input-too-large`. */
   decide(input: PolicyInput): Decision;
   /** Whether this method on this target by this caller could ever be allowed or held, arguments and findings permitting. For lists. `tool`: the target, whatever it is. */
   visible(principal: PolicyInput['principal'], target: Target, method?: GovernedMethod): boolean;
+}
+
+/** Parts of the input that cost time to find out. What is not needed may be left empty. */
+export interface Needs {
+  readonly destinations: boolean;
+  readonly session_state: boolean;
+  /** Rules that have a limit: `used` says of each how many calls it has let through. */
+  readonly limits: readonly { readonly rule: string; readonly limit: Limit }[];
 }
 
 /** A tool, prompt or URI of a server, with the labels that were accepted for it. */
@@ -24,6 +37,8 @@ export interface Target {
   readonly server: string;
   readonly tool: string;
   readonly labels: readonly string[];
+  /** Of a tool. */
+  readonly annotations?: Annotations | null;
   /** `tool` is a template of URIs: what counts is whether something that it stands for could be allowed. */
   readonly template?: boolean;
 }
@@ -46,14 +61,28 @@ export async function compilePolicy(version: PolicyVersion, wasm: Uint8Array, op
   const rules = inOrder(version.rules);
   const module = await PolicyModule.load(wasm, { rules: rules.map(compileRule) }, options.memory_pages ?? 1024);
   if (!module.has('customhouse/decision')) throw new PolicyUnusable('the policy module has no entry point customhouse/decision');
-  return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), readsOf(module), options);
+  return new CompiledPolicy(version, module, new ToolIndex(rules, options.remembered_tools ?? 20_000), ownRegoOf(version, module), options);
 }
 
-const everything = ['principal', 'client', 'network', 'session', 'time', 'method', 'server', 'tool', 'labels', 'arguments', 'findings'] as const;
-type Field = (typeof everything)[number];
+const everything = Object.keys(PolicyInput.shape) as readonly (keyof PolicyInput)[];
+type Field = keyof PolicyInput;
 
 /** Longer questions come from callers with very many groups; remembering them would cost more memory than it saves time. */
 const longestRemembered = 1024;
+
+/** What a version's own Rego wants to see; undefined where it has none. */
+interface OwnRego {
+  readonly arguments: readonly string[];
+}
+
+function ownRegoOf(version: PolicyVersion, module: PolicyModule): OwnRego | undefined {
+  if (!Object.keys(version.modules).some((name) => !name.endsWith('_test.rego'))) return undefined;
+  if (!module.has('customhouse/arguments')) throw new PolicyUnusable('the policy module has no entry point customhouse/arguments');
+  const pointers = module.evaluate('customhouse/arguments', {});
+  if (!Array.isArray(pointers) || !pointers.every((pointer) => JsonPointer.safeParse(pointer).success))
+    throw new PolicyUnusable('customhouse.custom.arguments is no set of JSON Pointers such as "/path"');
+  return { arguments: pointers as string[] };
+}
 
 /** The fields that the module wants to see. A module that does not say gets all of them. */
 function readsOf(module: PolicyModule): readonly Field[] {
@@ -70,22 +99,32 @@ class CompiledPolicy implements Policy {
   readonly #visible: BoundedMap<boolean>;
   readonly #argumentCharacters: number;
   readonly #stamp: Decision['policy'];
+  readonly #reads: readonly Field[];
+  readonly #circumstances: readonly (Circumstances | undefined)[];
+  readonly #needs = new WeakMap<ToolRules, { readonly arguments: readonly string[]; readonly others: Needs }>();
+  readonly #names = new WeakMap<PolicyInput['principal'], Names>();
 
   constructor(
     readonly version: PolicyVersion,
     readonly module: PolicyModule,
     readonly index: ToolIndex,
-    readonly reads: readonly Field[],
+    readonly own: OwnRego | undefined,
     readonly options: PolicyOptions,
   ) {
     this.#decisions = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#visible = new BoundedMap(options.remembered_decisions ?? 10_000);
     this.#argumentCharacters = options.argument_characters ?? 65_536;
     this.#stamp = Object.freeze({ digest: version.digest, number: version.number });
+    this.#reads = own === undefined ? readsOf(module) : everything;
+    this.#circumstances = index.rules.map(circumstancesOf);
   }
 
   argumentsNeeded(server: string, tool: string, method: GovernedMethod = 'tools/call'): readonly string[] {
-    return this.index.about(method, server, tool).argumentsNeeded;
+    return this.#needsOf(this.index.about(method, server, tool)).arguments;
+  }
+
+  needs(server: string, tool: string, method: GovernedMethod = 'tools/call'): Needs {
+    return this.#needsOf(this.index.about(method, server, tool)).others;
   }
 
   decide(input: PolicyInput): Decision {
@@ -108,10 +147,16 @@ class CompiledPolicy implements Policy {
   visible(principal: PolicyInput['principal'], target: Target, method: GovernedMethod = 'tools/call'): boolean {
     try {
       if (!this.module.has('customhouse/visible')) return true;
-      const { server, tool } = target;
+      const { server, tool, labels, annotations = null } = target;
       const rules = target.template === true ? this.index.aboutTemplate(method, server, tool) : this.index.about(method, server, tool);
-      const candidates = rules.candidates(principal, target.labels, true);
-      const question = { principal, labels: target.labels, candidates };
+      const candidates = rules.candidates(principal, labels, true);
+      const question = {
+        principal: this.own !== undefined || rules.looksAt.principal ? principal : this.#namesOf(principal),
+        labels,
+        candidates,
+        ...((this.own !== undefined || rules.looksAt.annotations) && { annotations }),
+        ...(this.own !== undefined && { method, server, tool }),
+      };
       const key = JSON.stringify(question);
       const known = this.#visible.get(key);
       if (known !== undefined) return known;
@@ -124,17 +169,48 @@ class CompiledPolicy implements Policy {
     }
   }
 
-  /** What the module is asked: the fields it reads, and the numbers of the rules that may apply. */
+  #needsOf(rules: ToolRules): { readonly arguments: readonly string[]; readonly others: Needs } {
+    let needs = this.#needs.get(rules);
+    if (needs === undefined) {
+      const { own } = this;
+      const { destinations, session_state, limits } = rules.looksAt;
+      needs = {
+        arguments: own === undefined ? rules.argumentsNeeded : [...new Set([...rules.argumentsNeeded, ...own.arguments])].sort(),
+        others: {
+          destinations: destinations || own !== undefined,
+          session_state: session_state || own !== undefined,
+          limits: limits.map(({ id, limit }) => ({ rule: id, limit: limit! })),
+        },
+      };
+      this.#needs.set(rules, needs);
+    }
+    return needs;
+  }
+
+  /** What the module is asked: the fields that it reads and that matter here, and the numbers of the rules that may apply. */
   #question(input: PolicyInput): Record<string, unknown> {
-    const question: Record<string, unknown> = {};
-    for (const field of this.reads) question[field] = input[field];
-    question['candidates'] = this.index.about(input.method, input.server, input.tool).candidates(input.principal, input.labels, input.findings.length > 0);
+    const { rules } = this.index;
+    const about = this.index.about(input.method, input.server, input.tool);
+    const candidates = about
+      .candidates(input.principal, input.labels, input.findings.length > 0)
+      .filter((number) => this.#circumstances[number] === undefined || this.#circumstances[number](input));
+    const question: Record<string, unknown> = { candidates };
+    if (about.looksAt.limits.length > 0) question['over'] = candidates.filter((number) => isOver(rules[number]!, input));
+    for (const field of this.#reads) if (this.own !== undefined || matters(field, about)) question[field] = input[field];
+    if (question['principal'] !== undefined && this.own === undefined && !about.looksAt.principal) question['principal'] = this.#namesOf(input.principal);
     return question;
+  }
+
+  /** Made once for each principal, because it is asked about with every call. */
+  #namesOf(principal: PolicyInput['principal']): Names {
+    let names = this.#names.get(principal);
+    if (names === undefined) this.#names.set(principal, (names = { agent: principal.agent, person: principal.person, groups: principal.groups }));
+    return names;
   }
 
   /** A question without arguments comes again and again; the module answers the same each time, because it has no clock and no chance. */
   #decided(question: Record<string, unknown>): Decision {
-    const repeats = Object.keys((question['arguments'] as object | undefined) ?? {}).length === 0;
+    const repeats = this.own === undefined && Object.keys((question['arguments'] as object | undefined) ?? {}).length === 0;
     const key = repeats ? JSON.stringify(question) : '';
     const known = repeats ? this.#decisions.get(key) : undefined;
     if (known) return known;
@@ -146,6 +222,14 @@ class CompiledPolicy implements Policy {
   #report(error: unknown): void {
     this.options.onError?.(error instanceof Error ? error : new EvaluationFailed(String(error)));
   }
+}
+
+/** What most rules want to know of whoever calls. */
+type Names = Pick<PolicyInput['principal'], 'agent' | 'person' | 'groups'>;
+
+/** Whether some rule for this target looks at a field. */
+function matters(field: Field, { looksAt }: ToolRules): boolean {
+  return field === 'session_state' || field === 'annotations' || field === 'client' ? looksAt[field] : true;
 }
 
 function charactersIn(values: Readonly<Record<string, unknown>>): number {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { callAdmitted } from '@customhouse/events/call/events';
+import type { callAdmitted } from '@customhouse/events/call/events';
 import { PolicyInput } from '@customhouse/policy-contract/input';
 import type { EventData } from '@customhouse/events/catalogue';
 import { someCall, someRules } from '../test/arbitrary.js';

@@ -38,7 +38,7 @@ describe('cases', () => {
   it.each([
     ['effect', { decision: { ...right.decision, effect: 'allow' } }, 'the effect must be "allow", and is "hold"'],
     ['rules', { decision: { ...right.decision, rules: ['readers', 'hold-etc'] } }, 'the rules must be ["readers","hold-etc"], and is ["hold-etc","readers"]'],
-    ['approval', { decision: { ...right.decision, approve: { quorum: 1, expires_s: 60 } } }, 'the approval must be [1,60], and is [2,60]'],
+    ['approval', { decision: { ...right.decision, approve: { quorum: 1, expires_s: 60 } } }, 'quorum of the approval must be 1, and is 2'],
     ['event', { audit: { ...right.audit, event: 'call.refused' } }, 'the event must be "call.refused", and is "call.held"'],
     ['reason', { audit: { ...right.audit, reason: 'Because.' } }, 'the reason must be "Because.", and is "Because of hold-etc. (rule hold-etc)"'],
   ])('fail when the %s is another, and say which', async (_, changes, difference) => {

@@ -1,6 +1,9 @@
+import type { ApprovalTerms } from '@customhouse/policy-contract/approve';
 import type { CaseCall, PolicyCase } from '@customhouse/policy-contract/cases';
 import type { Decision, Effect } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
+import { canonicalise, type Json } from '@customhouse/kernel/canonical';
+import { destinationsIn } from '@customhouse/detectors/destinations';
 import { cautious } from './annotations.js';
 import { explanation } from './explanation.js';
 import type { Policy } from './policy.js';
@@ -41,23 +44,24 @@ export function inputOf(call: CaseCall, policy: Policy): PolicyInput {
     labels,
     annotations: method === 'tools/call' ? { ...cautious, ...call.annotations } : null,
     arguments: selectArguments(policy.argumentsNeeded(server, tool, method), call.arguments),
-    destinations: [],
+    destinations: policy.needs(server, tool, method).destinations ? destinationsIn(call.arguments as Json) : [],
     request: { protocol: call.request.protocol ?? '2025-11-25', era: call.request.era ?? 'legacy', meta: call.request.meta ?? {} },
     findings,
-    used,
+    used: { ...Object.fromEntries(policy.needs(server, tool, method).limits.map(({ rule }) => [rule, 0])), ...used },
   };
 }
 
 function differencesOf({ decision: must, audit }: PolicyCase, decision: Decision): string[] {
   const fired = decision.rules.map((rule) => rule.id);
-  const { approve } = decision.obligations;
+  const { obligations } = decision;
   const pairs: [string, unknown, unknown][] = [
     ['the effect', must.effect, decision.effect],
     ['the rules', must.rules, fired],
   ];
-  if (must.approve) pairs.push(['the approval', [must.approve.quorum, must.approve.expires_s], approve && [approve.quorum, approve.expires_s]]);
+  for (const [name, expected] of Object.entries(must.approve ?? {})) pairs.push([`${name} of the approval`, expected, obligations.approve?.[name as keyof ApprovalTerms]]);
+  for (const name of ['redact', 'max_result_bytes', 'cache_s'] as const) if (must[name] !== undefined) pairs.push([name, must[name], obligations[name]]);
   if (audit) pairs.push(['the event', audit.event, recordedAs[decision.effect]], ['the reason', audit.reason, explanation(decision)]);
   return pairs
-    .filter(([, expected, actual]) => JSON.stringify(expected) !== JSON.stringify(actual))
+    .filter(([, expected, actual]) => canonicalise(expected ?? null) !== canonicalise(actual ?? null))
     .map(([what, expected, actual]) => `${what} must be ${JSON.stringify(expected)}, and is ${JSON.stringify(actual)}`);
 }

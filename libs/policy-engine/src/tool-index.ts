@@ -8,8 +8,22 @@ import { isAboutTemplate } from './template-rules.js';
 export interface ToolRules {
   /** JSON Pointers of the arguments that some rule looks at. */
   readonly argumentsNeeded: readonly string[];
+  /** What else they look at that costs time to find out. */
+  readonly looksAt: LooksAt;
   /** Numbers of the rules that may apply, ascending: those for other labels are left out, and those about findings where there are none. */
   candidates(caller: Caller, labels: readonly string[], hasFindings: boolean): readonly number[];
+}
+
+/** Whether some rule looks at a part of the input that would otherwise be left out. */
+export interface LooksAt {
+  readonly destinations: boolean;
+  readonly session_state: boolean;
+  readonly annotations: boolean;
+  readonly client: boolean;
+  /** More of the principal than its names and groups. */
+  readonly principal: boolean;
+  /** The rules that have a limit. */
+  readonly limits: readonly Rule[];
 }
 
 /**
@@ -85,7 +99,16 @@ function toolRules(numbers: readonly number[], rules: readonly Rule[]): ToolRule
     rules,
   );
   const pointers = new Set(numbers.flatMap((number) => (rules[number]!.when ?? []).map((condition) => condition.argument)));
+  const about = numbers.map((number) => rules[number]!);
   return {
+    looksAt: {
+      destinations: about.some((rule) => rule.destinations !== undefined),
+      session_state: about.some((rule) => rule.session_labels !== undefined),
+      annotations: about.some((rule) => rule.annotations !== undefined),
+      client: about.some((rule) => rule.who?.clients !== undefined),
+      principal: about.some(({ who }) => who?.owners !== undefined || who?.attributes !== undefined || who?.delegated !== undefined),
+      limits: about.filter((rule) => rule.limit !== undefined),
+    },
     argumentsNeeded: Object.freeze([...pointers].sort()),
     candidates: (caller, labels, hasFindings) => (hasFindings ? all : quiet).rulesFor(caller).filter((number) => suits(rules[number]!, labels)),
   };
