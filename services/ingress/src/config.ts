@@ -196,6 +196,12 @@ export const ingressSettings = {
     default: '240000',
     description: 'The same for a caller that asked for progress, and so sees that it is waiting.',
   }),
+  holdPoll_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HOLD_POLL_MS',
+    schema: some,
+    default: '5000',
+    description: 'How often a caller whose call is held, and which was answered with a task, is asked to look.',
+  }),
 
   serverCalls: setting({ env: 'CUSTOMHOUSE_INGRESS_SERVER_CALLS', schema: positive, default: '64', description: 'Calls at once to one server.' }),
   serverQueue: setting({

@@ -76,6 +76,7 @@ export class Ingress {
   readonly #asks: ClientAsks;
   readonly #rounds: Rounds;
   readonly #listeners: Listeners;
+  readonly #tasks: Tasks;
   #follower: StateFollower | undefined;
   /** The held calls that there were at the start are known. */
   #holdsRead = false;
@@ -94,6 +95,7 @@ export class Ingress {
     this.#peers = new Peers({ self: settings.peerUrl, peers: settings.peers, timeout_ms: settings.peerTimeout_ms, key: this.#key('peers'), logger });
     this.#asks = new ClientAsks(this.#key('asks'), settings.peerUrl);
     this.#rounds = new Rounds(this.#key('rounds'), settings.peerUrl, settings, Date.now);
+    this.#tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
     this.#upstreams = new Upstreams(settings, logger, noticesTo(this.#streams, this.#peers, inspector));
     const recorder = new Recorder(sink, sealer, this.#unfinished, settings);
     this.#holds = new HoldDesk({ sink, log, sealer, recorder, active: this.#active, logger }, settings);
@@ -136,11 +138,10 @@ export class Ingress {
       logger,
     });
     const lists = new Lists(this.#catalog, settings);
-    const tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
     const legacy = new LegacyEra({
       parts,
       sessions,
-      tasks,
+      tasks: this.#tasks,
       asks: this.#asks,
       aside: (session, message) => this.#streams.tell(session, message) || this.#peers.tell([session], message),
       peers: this.#peers,
@@ -167,7 +168,7 @@ export class Ingress {
         parts,
         conversations: new Conversations(this.#key('conversations'), settings.conversation_ms),
         rounds: this.#rounds,
-        tasks,
+        tasks: this.#tasks,
         peers: this.#peers,
         lists,
         streams: this.#streams,
@@ -230,6 +231,7 @@ export class Ingress {
     const { drain_ms } = this.host.settings;
     this.#server.stopListening();
     this.#holds.close();
+    this.#tasks.close();
     await this.#active.drain(drain_ms);
     clearInterval(this.#ticker);
     await this.#unfinished.close(2_000);

@@ -5,6 +5,7 @@ import { EventWriter } from '@customhouse/event-log/event-writer';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { ApprovalState, HeldData } from '../src/holds/hold.js';
+import { Approvals } from './support/approvals.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
 import { AskingServer } from './support/asking-server.js';
 import { LibraryServer } from './support/library-server.js';
@@ -42,56 +43,12 @@ let message = 0;
 /** Arguments that no other test uses. */
 const fresh = (): JsonObject => ({ message: `m${(message += 1)}` });
 
-/** The held event, once there are so many. */
-async function held(count = 1): Promise<StoredEvent & { data: HeldData }> {
-  let events: StoredEvent[] = [];
-  await eventually(async () => {
-    events = (await gateway.events()).filter((event) => event.type === 'call.held');
-    return events.length === count;
-  });
-  return events.at(-1) as StoredEvent & { data: HeldData };
-}
-
-type Changes = Partial<ApprovalState> & { status: ApprovalState['status'] };
-
-/** What the approval service would say about a held call. */
-async function say(hold: StoredEvent & { data: HeldData }, changes: Changes): Promise<void> {
-  const { data, position } = hold;
-  const state: ApprovalState = {
-    approval: data.approval.id,
-    call: data.call,
-    binding: data.approval.binding,
-    expires: data.approval.expires,
-    reason: 'looks right',
-    decided_by: ['bob@example.com'],
-    held: position,
-    outcome: null,
-    dispatcher: null,
-    ...changes,
-  };
-  await gateway.publishApproval(state);
-}
-
-/** This process is named to end the call. */
-const named = (searched: number, changes: Partial<ApprovalState['dispatcher'] & object> = {}): NonNullable<ApprovalState['dispatcher']> => ({
-  instance: gateway.writer.instance,
-  epoch: gateway.writer.epoch,
-  attempt: 1,
-  searched,
-  ...changes,
-});
-
-async function approve(hold: StoredEvent & { data: HeldData }): Promise<void> {
-  await say(hold, { status: 'granted' });
-  await say(hold, { status: 'dispatching', dispatcher: named(hold.position.offset) });
-}
-
-/** What the log says about a call after it was held. */
-async function after(hold: StoredEvent): Promise<{ types: string[]; last: JsonObject; position: StoredEvent['position'] }> {
-  const call = (hold.data as HeldData).call;
-  const events = (await gateway.events()).filter((event) => (event.data as JsonObject)['call'] === call).slice(1);
-  return { types: events.map((event) => event.type), last: events.at(-1)?.data as JsonObject, position: events.at(-1)?.position as StoredEvent['position'] };
-}
+const approvals = new Approvals(() => gateway);
+const held = approvals.held.bind(approvals);
+const say = approvals.say.bind(approvals);
+const named = approvals.named.bind(approvals);
+const approve = approvals.approve.bind(approvals);
+const after = approvals.after.bind(approvals);
 
 const textOf = (answer: JsonObject): string => JSON.stringify((answer['result'] as JsonObject)['content']);
 const sentWith = (args: JsonObject): number => upstream.callsOf('echo').filter((call) => JSON.stringify(call.params['arguments']) === JSON.stringify(args)).length;

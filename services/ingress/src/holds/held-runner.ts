@@ -143,9 +143,12 @@ export class HeldRunner implements Finisher {
     }
     if (!(await this.#isFirst(call, hold, state, dispatched))) return 'elsewhere';
     call.intent = dispatched;
-    call.client = [...hold.waiters].find(({ client }) => client !== undefined)?.client;
+    call.client = [...hold.waiters].find((waiter) => waiter.call.client !== undefined)?.call.client;
+    call.client?.taskSays?.(undefined);
     const key = await recorder.keyOf(call);
+    hold.running = call;
     const [outcome, recorded] = await run(call, key, this.parts, toServer);
+    hold.running = undefined;
     const receipt = recorded && receiptOf(call.id, recorded, this.parts.sink);
     return { reply: outcomeReply(call.id, outcome, receipt) };
   }

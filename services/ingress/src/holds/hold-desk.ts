@@ -13,6 +13,7 @@ import type { Call } from '../mcp/call.js';
 import { Failure } from '../mcp/failure.js';
 import type { Recorder } from '../mcp/record.js';
 import { pendingReply, type About } from '../mcp/reply.js';
+import type { TaskTerms } from '../mcp/tasks/task.js';
 import { Hold, type ApprovalState, type Ending, type Waiter } from './hold.js';
 import { readHeld, type StoredHold } from './stored-hold.js';
 import { samenessOf } from './sameness.js';
@@ -32,6 +33,8 @@ export interface HoldDeskOptions {
   readonly hold_ms: number;
   readonly holdWithProgress_ms: number;
   readonly keepAlive_ms: number;
+  /** How often a client whose call is held as a task is asked to look. */
+  readonly holdPoll_ms: number;
 }
 
 interface Tools {
@@ -97,9 +100,9 @@ export class HoldDesk {
     await this.wait(await opening, call);
   }
 
-  /** Lets the client of a call wait for a hold. Resolves when it has an answer or has gone. */
+  /** Lets the client of a call wait for a hold: by a task where it knows those. Resolves when it has an answer or has gone. */
   wait(hold: Hold, call: Call): Promise<void> {
-    const { exchange, asked, session } = call;
+    const { exchange, asked, session, client } = call;
     if (exchange === undefined) return Promise.resolve();
     if (call.cancelled) {
       exchange.forget();
@@ -107,32 +110,38 @@ export class HoldDesk {
     }
     const { active } = this.tools;
     return new Promise((resolve) => {
-      const now = performance.now();
-      const limit = asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms;
-      const until = now + Math.min(limit, asked.wait_ms ?? limit);
       const leave = () => {
         if (!hold.waiters.delete(waiter)) return;
         active.unregister(session.id, asked.requestId, cancellable);
         active.wake();
         resolve();
       };
-      // Whoever takes the answer another way is not on this exchange any more when it is asked something.
-      const client = call.onReply === undefined ? call.client : undefined;
-      const waiter: Waiter = { exchange, requestId: asked.requestId, client, progressToken: asked.progressToken, until, steps: 0, done: leave };
       const cancellable = {
         cancel: () => {
           exchange.forget();
           leave();
         },
       };
+      const asTask = client?.becomeTask?.(this.#termsOf(hold, () => this.#abandon(hold, waiter))) === true;
+      const now = performance.now();
+      const limit = asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms;
+      const until = asTask ? Infinity : now + Math.min(limit, asked.wait_ms ?? limit);
+      const waiter: Waiter = { call, exchange, asTask, until, steps: 0, done: leave };
       hold.waiters.add(waiter);
       active.rest();
-      active.register(session.id, asked.requestId, cancellable);
-      exchange.stream();
-      exchange.watch({ clientGone: leave });
-      if (this.#closed) this.#answerPending(hold, waiter);
+      if (!asTask) {
+        active.register(session.id, asked.requestId, cancellable);
+        exchange.stream();
+        exchange.watch({ clientGone: leave });
+      }
+      if (this.#closed) this.#turnAway(hold, waiter);
       else this.#act(hold);
     });
+  }
+
+  /** The outcome of this call was given to a client by way of the log. */
+  collectedFromLog(call: string): void {
+    for (const hold of this.#holds.values()) if (hold.call === call && hold.state !== undefined && hold.state.outcome !== null) this.#collected(hold);
   }
 
   /** A record of `customhouse.state.approvals`. */
@@ -162,7 +171,21 @@ export class HoldDesk {
   /** Everybody who waits is told to come back: another process, or this one after its restart, goes on with the same hold. */
   close(): void {
     this.#closed = true;
-    for (const hold of this.#holds.values()) for (const waiter of hold.waiters) this.#answerPending(hold, waiter);
+    for (const hold of this.#holds.values()) for (const waiter of hold.waiters) this.#turnAway(hold, waiter);
+  }
+
+  #termsOf(hold: Hold, abandon: () => void): TaskTerms {
+    const { call, method, position, approval, expires } = hold;
+    const message = `a person has to approve the call, until ${expires}; approval ${approval}`;
+    return { call, method, position, ttl_ms: Math.max(0, Date.parse(expires) - Date.now()), poll_ms: this.options.holdPoll_ms, message, abandon };
+  }
+
+  /** A client gave up its task. What runs is cancelled when nobody else waits for it. */
+  #abandon(hold: Hold, waiter: Waiter): void {
+    if (!hold.waiters.has(waiter)) return;
+    if (hold.running !== undefined && hold.waiters.size === 1) return hold.running.cancel();
+    waiter.done();
+    waiter.call.reply(undefined);
   }
 
   #samenessOf(call: Call): string {
@@ -283,9 +306,11 @@ export class HoldDesk {
 
   #deliver(hold: Hold, ending: Ending): void {
     for (const waiter of hold.waiters) {
-      const { exchange } = waiter;
-      exchange.reply(waiter.requestId, ending.reply);
-      exchange.onDelivered(() => this.#collected(hold));
+      const { call, exchange } = waiter;
+      call.reply(ending.reply);
+      const collected = (): void => this.#collected(hold);
+      if (call.client === undefined) exchange.onDelivered(collected);
+      else call.client.onAnswered(collected);
       waiter.done();
     }
   }
@@ -297,16 +322,25 @@ export class HoldDesk {
   }
 
   #keepWaiting(hold: Hold, waiter: Waiter, now: number): void {
+    const { exchange, call, asTask } = waiter;
+    // Whoever was asked something by the running call comes back with the answer.
+    if (asTask || call.client?.away === true) return;
     if (now >= waiter.until) return this.#answerPending(hold, waiter);
-    const { exchange, progressToken } = waiter;
+    const { progressToken } = call.asked;
     if (progressToken === undefined) return exchange.keepAlive(now, this.options.keepAlive_ms);
     if (exchange.silence(now) < this.options.keepAlive_ms) return;
     waiter.steps += 1;
     exchange.notify(notificationText('notifications/progress', { progressToken, progress: waiter.steps, message: 'waiting for a person to approve the call' }), now);
   }
 
+  /** This process stops. What comes of a task is found in the log by whichever process its client asks next. */
+  #turnAway(hold: Hold, waiter: Waiter): void {
+    if (waiter.asTask) waiter.done();
+    else this.#answerPending(hold, waiter);
+  }
+
   #answerPending(hold: Hold, waiter: Waiter): void {
-    waiter.exchange.reply(waiter.requestId, pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires }));
+    waiter.call.reply(pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires }));
     waiter.done();
   }
 }

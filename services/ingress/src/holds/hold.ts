@@ -3,9 +3,8 @@ import type { callHeld } from '@customhouse/events/call/events';
 import type { EventData } from '@customhouse/events/catalogue';
 import type { Position } from '@customhouse/event-log/port';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
-import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { Call } from '../mcp/call.js';
 import type { Reply } from '../mcp/dialect.js';
-import type { ClientSide } from '../mcp/client-side.js';
 import type { Exchange } from '../mcp/exchange.js';
 
 export type HeldData = EventData<typeof callHeld>;
@@ -18,11 +17,11 @@ export interface Ending {
 
 /** A request that waits for a held call. */
 export interface Waiter {
+  /** The request; its client can be told and asked things when the held call runs while it waits. */
+  readonly call: Call;
   readonly exchange: Exchange;
-  readonly requestId: RequestId;
-  /** Can be told and asked things when the call runs while it waits. */
-  readonly client: ClientSide | undefined;
-  readonly progressToken: RequestId | undefined;
+  /** It was answered with a task: it waits for as long as the held call does, and needs no signs of life. */
+  readonly asTask: boolean;
   /** `performance.now()` when it is told to come back later. */
   readonly until: number;
   /** Signs of life so far, for progress. */
@@ -40,6 +39,8 @@ export class Hold {
   ending: Ending | undefined;
   /** This process has begun to dispatch or deny it, and does so at most once. */
   begun = false;
+  /** While this process runs it. */
+  running: Call | undefined;
   /** Its outcome was given to a client, so that the next identical call is a new one. */
   collected = false;
 

@@ -10,6 +10,12 @@ export interface ClientSide {
   /** What the client declared that it can be asked: of `sampling`, `elicitation` and `roots` those that there are, members included. */
   readonly capabilities: JsonObject;
 
+  /** It was asked something, its request has ended with that, and it has not come back with the answer yet. */
+  readonly away?: boolean;
+
+  /** Calls back once the client has the answer to its call; never when it does not get that. */
+  onAnswered(listener: () => void): void;
+
   /** It can be answered with a task, and looks after that. */
   readonly takesTasks?: boolean;
 

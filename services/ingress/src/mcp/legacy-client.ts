@@ -36,6 +36,10 @@ export class LegacyClient implements ClientSide {
     this.exchange.pause();
   }
 
+  onAnswered(listener: () => void): void {
+    this.exchange.onDelivered(listener);
+  }
+
   ask(method: string, params: JsonObject, signal: AbortSignal, onProgress?: (params: JsonObject) => void): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(new UpstreamFailed('cancelled', 'no', 'nobody waits for the answer of the client any more'));

@@ -83,6 +83,11 @@ export class LegacyTaskClient extends LegacyClient implements TaskOwner {
     if (this.#task !== undefined) this.#say(method, relatedTo(this.#task.taskId, params ?? {}));
   }
 
+  override onAnswered(listener: () => void): void {
+    if (this.#task === undefined) super.onAnswered(listener);
+    else this.#task.onCollected(listener);
+  }
+
   /** A task waits for its server, not on a stream of the client. */
   override pause(): void {}
 

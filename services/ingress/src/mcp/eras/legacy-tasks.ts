@@ -6,6 +6,7 @@ import { Failure } from '../failure.js';
 import type { Parts } from '../parts.js';
 import { Peers } from '../peers.js';
 import type { Session } from '../sessions.js';
+import { collect } from '../tasks/collect.js';
 import type { Task, TaskView } from '../tasks/task.js';
 import type { FoundTask, Tasks } from '../tasks/tasks.js';
 import { legacyTask, relatedTo } from '../tasks/words.js';
@@ -80,8 +81,10 @@ export class LegacyTasks {
     try {
       const view = found.at === 'here' ? await endOf(found.task, exchange, stop.signal) : await found.view(stop.signal);
       if (stop.signal.aborted) return;
+      if (view.state.status === 'working' || view.state.status === 'input_required')
+        throw new Failure('not-ready', 'this process of the gateway stops; ask again, and another one knows how the task is going');
       exchange.reply(id, payload(view));
-      if (found.at === 'here') exchange.onDelivered(() => found.task.collected());
+      exchange.onDelivered(() => collect(found, this.tools.parts.holds));
     } finally {
       active.unregister(session.id, id, waiting);
       active.leave(caller.who);
@@ -110,7 +113,7 @@ function endOf(task: Task, exchange: Exchange, signal: AbortSignal): Promise<Tas
   if (!task.over && task.owner instanceof LegacyTaskClient) task.owner.attach(exchange);
   return new Promise((resolve) => {
     const look = (): void => {
-      if (!task.over && !signal.aborted) return;
+      if (!task.over && !task.deserted && !signal.aborted) return;
       forget();
       resolve(task.view());
     };

@@ -116,6 +116,15 @@ export class ModernClient implements ClientSide, TaskOwner {
     return true;
   }
 
+  get away(): boolean {
+    return this.#away;
+  }
+
+  onAnswered(listener: () => void): void {
+    if (this.#task === undefined) this.#exchange.onDelivered(listener);
+    else this.#task.onCollected(listener);
+  }
+
   taskSays(message: string | undefined): void {
     this.#task?.says(message);
   }

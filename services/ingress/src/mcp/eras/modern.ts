@@ -30,6 +30,7 @@ import { ModernClient, takesTasks } from './modern-client.js';
 import { ModernDialect } from './modern-dialect.js';
 import { introductionAt } from './introduction.js';
 import type { TaskTerms } from '../tasks/task.js';
+import { collect } from '../tasks/collect.js';
 import type { Tasks } from '../tasks/tasks.js';
 import { modernTask } from '../tasks/words.js';
 import { heardTasks } from './heard-tasks.js';
@@ -183,8 +184,9 @@ export class ModernEra {
     const found = this.tools.tasks.find(params['taskId'], caller, Peers.isForwarded(exchange.request));
     if (found.at === 'peer') return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(message), found.url);
     if (method === 'tasks/get') {
-      exchange.reply(id, { result: modernTask(found.at === 'here' ? found.task.view() : await found.view()) });
-      if (found.at === 'here' && found.task.over) exchange.onDelivered(() => found.task.collected());
+      const view = found.at === 'here' ? found.task.view() : await found.view();
+      exchange.reply(id, { result: modernTask(view) });
+      if (view.state.status === 'ended') exchange.onDelivered(() => collect(found, this.tools.parts.holds));
       return;
     }
     if (found.at === 'here') {
@@ -202,7 +204,7 @@ export class ModernEra {
     const wishes = within(wishesIn(request.params['notifications'], parts.settings.listenResources), offer);
     if (!exchange.accepts.stream) throw new Failure('not-acceptable', 'this is a stream: accept text/event-stream');
     if (wishes.tasks.length > 0) mustKnowTasks(request.envelope);
-    const { elsewhere, tasks } = heardTasks(this.tools.tasks, wishes.tasks, posted);
+    const { elsewhere, tasks } = heardTasks(this.tools.tasks, wishes.tasks, posted, parts.holds);
     // A stream about nothing but tasks is best where those are worked on.
     if (elsewhere !== undefined && tasks.length === 0 && wishes.lists.size === 0 && wishes.resources.length === 0)
       return this.tools.peers.forward(exchange.request, exchange.handOver(), JSON.stringify(request.message), elsewhere);

@@ -63,6 +63,8 @@ export class Task {
   #message: string | undefined;
   #end: { readonly reply: Reply | undefined } | undefined;
   #given = false;
+  /** This process stops: what comes of it is found in the log. */
+  deserted = false;
   readonly #listeners = new Set<() => void>();
   readonly #collectors = new Set<() => void>();
 
@@ -114,6 +116,12 @@ export class Task {
 
   abandon(): void {
     if (!this.over) this.terms.abandon();
+  }
+
+  /** Whoever waits for it here is told to ask elsewhere. */
+  desert(): void {
+    this.deserted = true;
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** To be told of each change, until the function that is returned is called. */

@@ -135,6 +135,11 @@ export class Tasks {
     return { tasks: page.map(([, task]) => task), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
+  /** This process stops. */
+  close(): void {
+    for (const { task } of this.#tasks.values()) task.desert();
+  }
+
   #onEnded(id: string): void {
     this.#ended.set(id, this.#tasks.get(id)!);
     this.#tasks.delete(id);
