@@ -6,6 +6,7 @@ import { RuleSet } from '@customhouse/policy-contract/rules';
 import { everythingName, Stop, StopKind } from '@customhouse/policy-contract/stops';
 import { z } from 'zod';
 import { pageOf, pageQuery } from './paging.js';
+import { policyTrialRoutes } from './policy-trials.js';
 import { conflict, defineProblem, notFound } from './problem.js';
 import { defineRoute } from './route.js';
 
@@ -213,4 +214,5 @@ export const policyRoutes = {
     response: PolicyDryRun,
     errors: [notFound],
   }),
+  ...policyTrialRoutes,
 };

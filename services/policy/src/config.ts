@@ -1,4 +1,4 @@
-import { optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+import { count, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
 
 /** Injection token of the settings of this service. */
 export const POLICY_SETTINGS = Symbol('PolicySettings');
@@ -9,6 +9,36 @@ export const policySettings = {
     schema: optionalText,
     description:
       'Rule file (YAML or JSON) that a new installation begins with, instead of the starter rules. Once a version is active the file decides nothing: later rules go through the API.',
+  }),
+  history_days: setting({
+    env: 'CUSTOMHOUSE_POLICY_HISTORY_DAYS',
+    schema: count.min(1, 'must be at least 1').max(3_650, 'must be at most 3650'),
+    default: '90',
+    description: 'For how many days decisions are kept at hand, for simulations and explanations. The log and the ledger keep all of them, as long as they are told to.',
+  }),
+  simulationCalls_count: setting({
+    env: 'CUSTOMHOUSE_POLICY_SIMULATION_CALLS_COUNT',
+    schema: count.min(1, 'must be at least 1').max(10_000_000, 'must be at most 10000000'),
+    default: '1000000',
+    description: 'Recorded calls that one simulation decides again at most: the newest.',
+  }),
+  simulationsKept_count: setting({
+    env: 'CUSTOMHOUSE_POLICY_SIMULATIONS_KEPT_COUNT',
+    schema: count.min(1, 'must be at least 1').max(1_000, 'must be at most 1000'),
+    default: '50',
+    description: 'Simulations whose reports are kept: the newest.',
+  }),
+  reportNames_count: setting({
+    env: 'CUSTOMHOUSE_POLICY_REPORT_NAMES_COUNT',
+    schema: count.min(1, 'must be at least 1').max(1_000, 'must be at most 1000'),
+    default: '20',
+    description: 'Agents, people, tools and rules that a report on a trial names, for each kind of change. Calls of others are counted together.',
+  }),
+  reportExamples_count: setting({
+    env: 'CUSTOMHOUSE_POLICY_REPORT_EXAMPLES_COUNT',
+    schema: count.max(100, 'must be at most 100'),
+    default: '10',
+    description: 'Calls that a report on a trial shows as examples, for each kind of change.',
   }),
 };
 

@@ -1,12 +1,22 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CompiledVersions } from './adapters/compiled-versions.js';
 import { Drafting } from './adapters/drafting.js';
+import { ExplanationsController } from './adapters/explanations.controller.js';
+import { HistoryKeeper } from './adapters/history-keeper.js';
+import { HistoryConsumer } from './adapters/history.consumer.js';
+import { InstallationOnly } from './adapters/installation-only.js';
 import { PolicyMetrics } from './adapters/metrics.js';
 import { PolicyController } from './adapters/policy.controller.js';
 import { Publication } from './adapters/publication.js';
+import { ShadowConsumer } from './adapters/shadow.consumer.js';
+import { ShadowController } from './adapters/shadow.controller.js';
+import { Shadows } from './adapters/shadows.js';
+import { SimulationsController } from './adapters/simulations.controller.js';
+import { Simulations } from './adapters/simulations.js';
 import { StartSet } from './adapters/start-set.js';
 import { StopsController } from './adapters/stops.controller.js';
 import { Stops } from './adapters/stops.js';
+import { TrialMetrics } from './adapters/trial-metrics.js';
 import { Versions } from './adapters/versions.js';
 import { POLICY_SETTINGS, type PolicySettings } from './config.js';
 
@@ -15,8 +25,22 @@ export class PolicyModule {
   static with(settings: PolicySettings): DynamicModule {
     return {
       module: PolicyModule,
-      controllers: [PolicyController, StopsController],
-      providers: [{ provide: POLICY_SETTINGS, useValue: settings }, Versions, Stops, Drafting, CompiledVersions, PolicyMetrics, StartSet, Publication],
+      controllers: [PolicyController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
+      providers: [
+        { provide: POLICY_SETTINGS, useValue: settings },
+        Versions,
+        Stops,
+        Drafting,
+        CompiledVersions,
+        PolicyMetrics,
+        StartSet,
+        Publication,
+        HistoryKeeper,
+        InstallationOnly,
+        Simulations,
+        Shadows,
+        TrialMetrics,
+      ],
     };
   }
 }

@@ -1,4 +1,6 @@
 import type { ServiceDefinition } from '@customhouse/nest/service';
+import { callsTopic, historyGroup } from './adapters/history.consumer.js';
+import { shadowGroup } from './adapters/shadow.consumer.js';
 import { stopEntity } from './adapters/stops-view.js';
 import { versionEntity } from './adapters/versions-view.js';
 import { policySettings } from './config.js';
@@ -12,4 +14,9 @@ export const policyService: ServiceDefinition<typeof policySettings> = {
   // The same from src/ and dist/.
   migrations: new URL('../migrations/', import.meta.url),
   entities: [stopEntity, versionEntity],
+  // A call has one intent, which the table of them drops duplicates by.
+  consumers: [
+    { group: historyGroup, topics: [callsTopic], dedupe: false },
+    { group: shadowGroup, topics: [callsTopic] },
+  ],
 };

@@ -10,6 +10,7 @@ import type { Session } from '../session.js';
 import { pairs, type Column } from '../table.js';
 import { readInput } from '../values.js';
 import { visibleBlock, visibleLine } from '../visible.js';
+import { addPolicyHistory } from './policy-history.js';
 import { addPolicyTrials } from './policy-trials.js';
 
 const columns: readonly Column<PolicyVersionSummary>[] = [
@@ -72,6 +73,7 @@ export function addPolicy(program: Command, runtime: Runtime): void {
     .option('--expected <version>', 'only if this version decides now')
     .action(runtime.action(rollback));
   addPolicyTrials(policy, runtime);
+  addPolicyHistory(policy, runtime);
 }
 
 async function show(session: Session, options: { readonly rules?: true }, version: string | undefined): Promise<void> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import { Stop, StopTarget } from '@customhouse/policy-contract/stops';
 import { defineEvent } from '../catalogue.js';
-import { Timestamp } from '../envelope.js';
+import { Timestamp, Ulid } from '../envelope.js';
 
 export const policyDrafted = defineEvent({
   type: 'policy.version.drafted',
@@ -10,6 +10,39 @@ export const policyDrafted = defineEvent({
   topic: 'customhouse.policy',
   summary: 'A policy version was stored; it decides nothing yet.',
   schema: z.strictObject({ version: PolicyVersion, by: z.string() }),
+});
+const counted = z.int().nonnegative();
+export const policySimulated = defineEvent({
+  type: 'policy.version.simulated',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'A policy version decided recorded calls again, and this is how many came out differently.',
+  schema: z.strictObject({
+    number: z.int(),
+    digest: z.string(),
+    simulation: Ulid,
+    calls: counted,
+    undecided: counted.describe('Calls whose arguments were erased or cannot be read.'),
+    newly_allowed: counted,
+    newly_held: counted,
+    newly_refused: counted,
+    other_terms: counted.describe('The same effect, with other approvers, limits or redactions.'),
+    by: z.string(),
+  }),
+});
+export const shadowStarted = defineEvent({
+  type: 'policy.shadow.started',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'A policy version began to run in the shadow of the active one. It decides nothing.',
+  schema: z.strictObject({ shadow: Ulid, number: z.int(), digest: z.string(), by: z.string() }),
+});
+export const shadowEnded = defineEvent({
+  type: 'policy.shadow.ended',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'A policy version no longer runs in the shadow of the active one.',
+  schema: z.strictObject({ shadow: Ulid, number: z.int(), calls: counted, newly_allowed: counted, newly_held: counted, newly_refused: counted, other_terms: counted, by: z.string() }),
 });
 export const policyActivated = defineEvent({
   type: 'policy.version.activated',

@@ -1,0 +1,93 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { shadowEnded, shadowStarted } from '@customhouse/events/policy/events';
+import { newUlid } from '@customhouse/event-store/new-ulid';
+import { Outbox } from '@customhouse/event-store/outbox';
+import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { inTransaction } from '@customhouse/event-store/transaction';
+import type { PolicyBlastRadius, PolicyShadow } from '@customhouse/http-contract/policy-trials';
+import { conflict, notFound } from '@customhouse/http-contract/problem';
+import { ProblemError } from '@customhouse/nest/problem';
+import { dataSourceOf } from '@customhouse/nest/tokens';
+import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
+import { BlastRadius, type ReportBounds } from '../domain/blast-radius.js';
+import { CompiledVersions } from './compiled-versions.js';
+import { versionStream } from './events.js';
+
+interface ShadowRow extends Omit<PolicyShadow, 'started' | 'ended' | 'report'> {
+  readonly started: Date;
+  readonly ended: Date | null;
+  /** JSON. */
+  readonly report: string;
+}
+
+/** Which version runs in the shadow of the active one: at most one. */
+@Injectable()
+export class Shadows {
+  private readonly outbox = new Outbox();
+
+  constructor(
+    @Inject(dataSourceOf('policy')) private readonly dataSource: DataSource,
+    @Inject(CompiledVersions) private readonly compiled: CompiledVersions,
+    @Inject(POLICY_SETTINGS) private readonly settings: PolicySettings,
+  ) {}
+
+  get bounds(): ReportBounds {
+    return { names: this.settings.reportNames_count, examples: this.settings.reportExamples_count };
+  }
+
+  /** Throws ProblemError: `not-found` for a version that is not there, `conflict` while another one runs. */
+  async start(number: number, by: string): Promise<PolicyShadow> {
+    const policy = await this.compiled.of(number);
+    if (!policy) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
+    return inTransaction(this.dataSource, async (tx) => {
+      const report = JSON.stringify(new BlastRadius(this.bounds).report());
+      const sql = 'insert into shadows (id, version, started_by, report) values ($1, $2, $3, $4) on conflict ((true)) where ended is null do nothing returning *';
+      const [row] = await rowsOf<ShadowRow>(tx, sql, [newUlid(), number, by, report]);
+      if (!row) {
+        const present = await this.current(tx);
+        throw new ProblemError(conflict, `version ${present?.version ?? '?'} runs in the shadow already: end that first`);
+      }
+      await tx.query('update versions set shadowed = $2 where number = $1', [number, row.started]);
+      const data = { shadow: row.id, number, digest: policy.version.digest, by };
+      await this.outbox.publish(tx, [{ declaration: shadowStarted, subject: versionStream(number), key: 'policy', data }]);
+      return toShadow(row);
+    });
+  }
+
+  /** Throws ProblemError `not-found` when none runs. */
+  async end(by: string): Promise<PolicyShadow> {
+    return inTransaction(this.dataSource, async (tx) => {
+      const [row] = await rowsOf<ShadowRow>(tx, 'update shadows set ended = clock_timestamp(), ended_by = $1 where ended is null returning *', [by]);
+      if (!row) throw new ProblemError(notFound, 'no version runs in the shadow');
+      await tx.query('update versions set shadowed = null where number = $1', [row.version]);
+      const shadow = toShadow(row);
+      const { newly_allowed, newly_held, newly_refused, other_terms } = shadow.report.changes;
+      const counts = { newly_allowed: newly_allowed.calls, newly_held: newly_held.calls, newly_refused: newly_refused.calls, other_terms: other_terms.calls };
+      const data = { shadow: shadow.id, number: shadow.version, calls: shadow.report.calls, ...counts, by };
+      await this.outbox.publish(tx, [{ declaration: shadowEnded, subject: versionStream(shadow.version), key: 'policy', data }]);
+      return shadow;
+    });
+  }
+
+  /** The one that runs, or else the last one that did. */
+  async latest(): Promise<PolicyShadow | undefined> {
+    const [row] = await rowsOf<ShadowRow>(this.dataSource, 'select * from shadows order by ended is null desc, id desc limit 1');
+    return row && toShadow(row);
+  }
+
+  /** The one that runs. */
+  async current(tx: Tx): Promise<PolicyShadow | undefined> {
+    const [row] = await rowsOf<ShadowRow>(tx, 'select * from shadows where ended is null');
+    return row && toShadow(row);
+  }
+
+  /** False: it was ended meanwhile. */
+  async save(tx: Tx, id: string, report: PolicyBlastRadius): Promise<boolean> {
+    return (await rowsOf(tx, 'update shadows set report = $2 where id = $1 and ended is null returning id', [id, JSON.stringify(report)])).length > 0;
+  }
+}
+
+function toShadow({ started, ended, report, ...row }: ShadowRow): PolicyShadow {
+  return { ...row, started: started.toISOString(), ended: ended?.toISOString() ?? null, report: JSON.parse(report) as PolicyBlastRadius };
+}
