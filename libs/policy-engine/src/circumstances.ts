@@ -2,7 +2,7 @@ import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { Rule } from '@customhouse/policy-contract/rules';
 import { HostList } from './host-list.js';
 import { isWithin } from './hours.js';
-import { Subnets } from './subnets.js';
+import { canonicalAddress, Subnets } from './subnets.js';
 
 /** Whether a rule is about a call as far as the engine judges it itself: what takes a calendar, subnets or host names. */
 export type Circumstances = (input: PolicyInput) => boolean;
@@ -14,7 +14,8 @@ export function circumstancesOf(rule: Rule): Circumstances | undefined {
   if (hours !== undefined) tests.push((input) => isWithin(hours, input.time));
   if (who?.networks !== undefined) {
     const networks = new Subnets(who.networks);
-    tests.push((input) => networks.has(input.network.address));
+    // Where nobody knows where a call comes from, that counts against it.
+    tests.push(({ network: { address } }) => networks.has(address) || (rule.effect !== 'allow' && canonicalAddress(address) === undefined));
   }
   if (destinations !== undefined) {
     if ('allow' in destinations) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { bytes, count, flag, list, milliseconds, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
+import { bytes, count, flag, list, milliseconds, optionalText, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
+import { Subnet } from '@customhouse/policy-contract/patterns';
 import { stdioSettings } from '@customhouse/upstream/stdio-settings';
 import { jwtIssuersText } from '@customhouse/identity/jwt-issuers';
 
@@ -25,6 +26,27 @@ export const ingressSettings = {
     schema: list,
     default: '',
     description: 'Origins of web pages that may call, for example https://console.example. Pages of this machine may where the host is loopback; no other page may.',
+  }),
+
+  policyKeysFile: setting({
+    env: 'CUSTOMHOUSE_INGRESS_POLICY_KEYS_FILE',
+    schema: optionalText,
+    description:
+      'File with public keys in PEM, one after the other. A version of the policy decides only when one of them signed it (`customhouse policy keys` shows the key of the policy service). Not set: signatures are not looked at.',
+  }),
+
+  trustedProxies: setting({
+    env: 'CUSTOMHOUSE_INGRESS_TRUSTED_PROXIES',
+    schema: list.pipe(z.array(Subnet).max(1000)),
+    default: '',
+    description: 'Addresses and subnets of proxies whose X-Forwarded-For and Forwarded headers say where a request comes from, for example 10.0.0.0/8. Nobody else is believed.',
+  }),
+  policyMeta: setting({
+    env: 'CUSTOMHOUSE_INGRESS_POLICY_META',
+    schema: list.pipe(z.array(text).max(50)),
+    default: '',
+    description:
+      'Members of `_meta` of a request that the policy sees, for example example.com/ticket: numbers, booleans and texts of at most 200 characters. They are recorded in clear.',
   }),
 
   headerBytes: setting({
@@ -125,6 +147,12 @@ export const ingressSettings = {
     default: '4194304',
     description: 'Largest answer of a server. A record of the log holds it sealed, which takes a third more.',
   }),
+  cacheBytes: setting({
+    env: 'CUSTOMHOUSE_INGRESS_CACHE_BYTES',
+    schema: count,
+    default: '67108864',
+    description: 'Results that are kept because a rule says `cache_s`, all together; those unused for longest make room. 0 keeps none.',
+  }),
   streamAfter_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_STREAM_AFTER_MS',
     schema: some,
@@ -132,12 +160,6 @@ export const ingressSettings = {
     description: 'A call that takes longer is answered as a stream, so that the connection is seen to be alive.',
   }),
   keepAlive_ms: setting({ env: 'CUSTOMHOUSE_INGRESS_KEEP_ALIVE_MS', schema: some, default: '15000', description: 'Time between signs of life on a stream.' }),
-  cacheBytes: setting({
-    env: 'CUSTOMHOUSE_INGRESS_CACHE_BYTES',
-    schema: count,
-    default: '67108864',
-    description: 'Results that are kept because a rule says `cache_s`, all together; those unused for longest make room. 0 keeps none.',
-  }),
   pageSize: setting({ env: 'CUSTOMHOUSE_INGRESS_PAGE_SIZE', schema: positive, default: '1000', description: 'Items in one page of a list.' }),
   listTtl_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_LIST_TTL_MS',
@@ -176,6 +198,26 @@ export const ingressSettings = {
     schema: positive,
     default: '2000',
     description: 'Records that may be on their way unawaited; then calls wait again.',
+  }),
+  historyEntries: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HISTORY_ENTRIES',
+    schema: positive,
+    default: '100000',
+    description:
+      'Sessions of which it is remembered what they have done, for rules that look at that; and as many counts of rules with a limit. Of a session that had to make room every label is assumed.',
+  }),
+  historyRecords: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HISTORY_RECORDS',
+    schema: positive,
+    default: '50000',
+    description:
+      'Records of calls that are read back in each partition of the log, when rules begin to look at what sessions have done. Of sessions that began earlier every label is assumed.',
+  }),
+  historyTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_HISTORY_TIMEOUT_MS',
+    schema: some,
+    default: '2000',
+    description: 'Time for what other processes recorded to be read before a decision that looks at it; then the call is refused.',
   }),
   staleness_ms: setting({
     env: 'CUSTOMHOUSE_INGRESS_STALENESS_MS',

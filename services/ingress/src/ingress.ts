@@ -5,7 +5,9 @@ import { followState, type StateChange, type StateFollower } from '@customhouse/
 import { JwtVerifier } from '@customhouse/identity/jwt-verifier';
 import type { KeyDirectory } from '@customhouse/identity/key-directory';
 import { hostName, isLoopbackName } from '@customhouse/mcp-wire/headers';
+import { Subnets } from '@customhouse/policy-engine/subnets';
 import { builtInModule } from '@customhouse/policies/built-in';
+import type { Limit } from '@customhouse/policy-contract/rules';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import type { IngressSettings } from './config.js';
@@ -38,6 +40,9 @@ import { Tasks } from './mcp/tasks/tasks.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
+import { policyKeys } from './state/policy-keys.js';
+import { CallFollower } from './state/call-follower.js';
+import { History } from './state/history.js';
 import { Stops } from './state/stops.js';
 import { Upstreams } from './upstreams/upstreams.js';
 
@@ -66,6 +71,8 @@ export class Ingress {
   readonly #catalog = new Catalog();
   readonly #policy: FollowedPolicy;
   readonly #stops = new Stops();
+  readonly #history: History;
+  readonly #calls: CallFollower;
   readonly #holds: HoldDesk;
   readonly #active: ActiveCalls;
   readonly #unfinished: UnfinishedBusiness;
@@ -89,7 +96,9 @@ export class Ingress {
     this.#active = new ActiveCalls(settings);
     this.#listeners = new Listeners(settings);
     this.#streams = new StandingStreams(settings, this.#listeners);
-    this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#streams.changed());
+    this.#history = new History(settings.historyEntries);
+    this.#calls = new CallFollower({ log, history: this.#history, sink, records: settings.historyRecords, others: settings.peerUrl !== undefined, logger });
+    this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#policyChanged(), policyKeys(settings));
     this.#unfinished = new UnfinishedBusiness(sink, unfinishedLimit, (problem, error) => logger.warn({ error }, problem));
     const inspector = detectorInspector();
     this.#peers = new Peers({ self: settings.peerUrl, peers: settings.peers, timeout_ms: settings.peerTimeout_ms, key: this.#key('peers'), logger });
@@ -108,13 +117,15 @@ export class Ingress {
       catalog: this.#catalog,
       policy: () => this.#inForce(),
       stops: this.#stops,
+      history: this.#history,
+      calls: this.#calls,
       inspector,
       sender: this.#upstreams,
       holds: this.#holds,
       active: this.#active,
       pauses: this.#pauses,
-      metrics,
       results: new ResultCache(settings.cacheBytes),
+      metrics,
       logger,
     };
     this.#holds.finisher = new HeldRunner({ log, sealer, keys, development, now: Date.now }, parts);
@@ -161,6 +172,7 @@ export class Ingress {
         origins: new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase())),
         loopback,
       },
+      trusted: new Subnets(settings.trustedProxies),
       identification: { keys, tokens: new JwtVerifier(settings.jwtIssuers), development: development ? developmentCaller(this.host.tenant) : undefined, now: Date.now },
       legacy,
       sse: new SseClients({ legacy, sessions, streams: this.#streams, peers: this.#peers, peerUrl: settings.peerUrl }, settings, this.#key('sse')),
@@ -240,6 +252,7 @@ export class Ingress {
     await this.#upstreams.close();
     this.#pauses.close();
     await this.#follower?.close();
+    await this.#calls.close();
   }
 
   #apply(change: StateChange): void {
@@ -250,6 +263,18 @@ export class Ingress {
     const { lists, server, toolset } = changed;
     const kinds = new Set(lists.map((kind) => (kind === 'templates' ? 'resources' : kind)));
     this.#streams.changed(kinds, `${server} ${toolset}`, (at) => this.#catalog.mayChange(at, changed));
+  }
+
+  #policyChanged(): void {
+    const policy = this.#policy.current;
+    if (policy !== undefined) {
+      const { rules } = policy.version.rules;
+      const limited = rules.flatMap(({ id, limit }): [string, Limit][] => (limit === undefined ? [] : [[id, limit]]));
+      this.#history.limitBy(new Map(limited));
+      // Whoever asks first need not wait for all of it then.
+      if (limited.length > 0 || rules.some((rule) => rule.session_labels !== undefined) || Object.keys(policy.version.modules).length > 0) this.#calls.start();
+    }
+    this.#streams.changed();
   }
 
   #inForce(): Policy {
@@ -283,6 +308,7 @@ export class Ingress {
       waiting: () => this.#holds.waiting,
       holds: () => this.#holds.size,
       stops: () => this.#stops.size,
+      sessions: () => this.#history.size,
       streams: () => this.#streams.size + this.#listeners.size,
       asks: () => this.#asks.size,
       unrecorded: () => this.#unfinished.size,

@@ -19,6 +19,7 @@ import { resolveAgain } from '../mcp/resolve.js';
 import { run } from '../mcp/run.js';
 import { toServer } from '../mcp/to-server.js';
 import { questionOf } from '../mcp/judge.js';
+import { knowWhatHappened } from '../mcp/what-happened.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
 import { firstDecisive } from '../mcp/log-search.js';
@@ -55,6 +56,8 @@ export class HeldRunner implements Finisher {
     // Nothing is decided while there is no policy in force.
     const policy = await this.#tryAgain(async () => this.parts.policy());
     if (opened === 'again' || policy === 'again') return 'again';
+    const known = await this.#tryAgain(async () => knowWhatHappened(call, policy, this.parts));
+    if (known === 'again') return 'again';
     const against = this.#objection(call, stored, state, opened, policy);
     if (against !== undefined) return this.#deny(call, hold, state, against);
     return this.#dispatch(call, hold, state);
@@ -112,7 +115,7 @@ export class HeldRunner implements Finisher {
       definition: { held: data.definition, served: call.served?.definition },
       generation: { held: data.generation, served: call.served?.generation },
       stopped: this.parts.stops.against(call),
-      effect: admit(questionOf(call, catalog, policy), policy).effect,
+      effect: admit(questionOf(call, policy, this.parts), policy).effect,
     };
     return objection(standing);
   }
@@ -177,7 +180,8 @@ const notSent = 'the approved call was not sent, because its record could not be
 function callOf({ data, traceparent }: StoredHold, now: number): Call {
   const asked = { requestId: 0, method: data.method as GovernedMethod, name: data.exposed, arguments: {}, progressToken: undefined, traceparent };
   const session = { id: data.session, protocol: '', client: data.client, capabilities: {}, server: data.exposed === data.tool ? data.server : null, toolset: null, opened: 0 };
-  const call = new Call(data.call, asked, callerOf(data.principal), session, data.network.address, undefined, now);
+  const call = new Call(data.call, asked, callerOf(data.principal), session, { address: data.network.address, forwarded: data.network.forwarded ?? [] }, undefined, now);
+  call.request = data.request;
   call.server = data.server;
   call.target = data.tool;
   call.arguments = data.arguments;

@@ -4,11 +4,13 @@ import type { Sealed } from '@customhouse/events/envelope';
 import type { Finding } from '@customhouse/events/finding/finding';
 import type { RecordedEvent } from '@customhouse/event-log/sink';
 import type { Decision } from '@customhouse/policy-contract/decision';
+import type { Annotations, PolicyInput, RequestFacts } from '@customhouse/policy-contract/input';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
 import type { ClientSide } from './client-side.js';
+import type { Network } from './network.js';
 import type { Reply } from './dialect.js';
 import type { Exchange } from './exchange.js';
 import type { Session } from './sessions.js';
@@ -22,6 +24,8 @@ export interface Served {
   /** Digest of the definition that was accepted; null where nobody reviews definitions. */
   readonly definition: string | null;
   readonly labels: readonly string[];
+  /** Of a tool: what its definition says of it. */
+  readonly annotations?: Annotations;
   readonly generation: number;
   /** As the server described it, where that says how it is to be called. */
   readonly described?: object;
@@ -47,6 +51,10 @@ export class Call {
   masked: string | undefined;
   findings: readonly Finding[] = [];
   decision!: Decision;
+  /** What the decision was made on. */
+  decidedOn: PolicyInput | undefined;
+  /** How the request was made, where that was recorded; else it is found out. */
+  request: RequestFacts | undefined;
   /** The record by which it may be sent: of its admission, or of its dispatch after an approval. */
   intent: RecordedEvent | undefined;
   /** Its records are written but not awaited. */
@@ -75,7 +83,7 @@ export class Call {
     readonly asked: Asked,
     readonly caller: Caller,
     readonly session: Session,
-    readonly address: string,
+    readonly network: Network,
     /** Who waits for the answer. A call that runs after its client has gone has nobody. */
     readonly exchange: Exchange | undefined,
     /** Unix milliseconds. */

@@ -26,7 +26,9 @@ export function identify(request: IncomingMessage, ways: Identification): Caller
 }
 
 function withoutToken(request: IncomingMessage, ways: Identification): Caller {
-  if (ways.development !== undefined && isLoopbackAddress(request.socket.remoteAddress)) return ways.development;
+  // What came through a proxy of this machine came from somewhere else.
+  const { 'x-forwarded-for': forwardedFor, forwarded } = request.headers;
+  if (ways.development !== undefined && forwardedFor === undefined && forwarded === undefined && isLoopbackAddress(request.socket.remoteAddress)) return ways.development;
   throw unauthenticated('send an API key or an access token: "Authorization: Bearer …"');
 }
 

@@ -11,6 +11,7 @@ import {
   callRefused,
 } from '@customhouse/events/call/events';
 import { LogIndeterminate, LogRefused, type EventSink, type NewEvent, type RecordedEvent } from '@customhouse/event-log/sink';
+import { nothingBefore, unknownRequest } from '@customhouse/policy-engine/recorded-input';
 import { timestamp } from '@customhouse/kernel/time';
 import { newUlid } from '@customhouse/sealing/random';
 import type { DataKey, Sealer } from '@customhouse/sealing/sealer';
@@ -202,7 +203,9 @@ interface Distinction {
 
 /** Members in canonical order, so that writing the event need not sort them; those that are undefined are not written. */
 function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof callHeld>(call: Call, record: Intent['record'], distinction: Distinction): EventData<D> {
+  const { decidedOn: input } = call;
   return {
+    annotations: input?.annotations ?? undefined,
     approval: distinction.approval,
     arguments: call.arguments,
     call: call.id,
@@ -210,6 +213,7 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     deadline: distinction.deadline,
     decision: call.decision,
     definition: call.served?.definition ?? null,
+    destinations: input === undefined || input.destinations.length === 0 ? undefined : input.destinations,
     during: call.during,
     exposed: call.masked ?? call.asked.name,
     extra: call.extra,
@@ -217,13 +221,16 @@ function intentOf<D extends typeof callAdmitted | typeof callRefused | typeof ca
     generation: call.served?.generation ?? 0,
     labels: (call.served?.labels ?? null) as Intent['labels'],
     method: call.method,
-    network: { address: call.address },
+    network: call.network.forwarded.length === 0 ? { address: call.network.address } : { address: call.network.address, forwarded: [...call.network.forwarded] },
     principal: call.caller.principal,
     reason: distinction.reason,
     record,
+    request: input === undefined || input.request === unknownRequest ? undefined : input.request,
     server: call.server,
     session: call.session.id,
+    session_state: input === undefined || input.session_state === nothingBefore ? undefined : input.session_state,
     tool: call.masked ?? call.target,
+    used: input === undefined || Object.keys(input.used).length === 0 ? undefined : input.used,
   } as EventData<D>;
 }
 

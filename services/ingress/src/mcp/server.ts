@@ -17,6 +17,8 @@ import type { ModernEra } from './eras/modern.js';
 import { ssePath, type SseClients } from './eras/sse.js';
 import { Exchange } from './exchange.js';
 import { Failure, HttpFailure } from './failure.js';
+import { networkOf } from './network.js';
+import type { Subnets } from '@customhouse/policy-engine/subnets';
 import { identify, type Identification } from './identify.js';
 import { noticesPath, type Peers } from './peers.js';
 import type { Resumptions } from './resumptions.js';
@@ -27,6 +29,8 @@ import { refuseUnreadable } from './unreadable.js';
 export interface ServerTools {
   readonly settings: IngressSettings;
   readonly limits: AcceptLimits;
+  /** Proxies that are believed where a request comes from. */
+  readonly trusted: Subnets;
   readonly identification: Identification;
   readonly legacy: LegacyEra;
   readonly modern: ModernEra;
@@ -187,7 +191,7 @@ export class McpServer {
     const exchange = new Exchange(request, response, accepts, performance.now());
     this.#exchanges.add(exchange);
     response.once('close', () => this.#exchanges.delete(exchange));
-    const posted = { exchange, caller, at, address: addressOf(request) };
+    const posted = { exchange, caller, at, network: networkOf(request, this.tools.trusted) };
     const revision = request.headers[protocolHeader];
     if (isModern(message, typeof revision === 'string' ? revision : undefined)) return this.tools.modern.post(message, posted);
     acceptRevision(request);
@@ -216,7 +220,7 @@ export class McpServer {
     acceptPost(request, limits);
     acceptRevision(request);
     const message = parseBody(await receiveBody(request, response, limits, this.#bodies), limits);
-    this.tools.sse.post(token, message, request, response, caller, addressOf(request));
+    this.tools.sse.post(token, message, request, response, caller, networkOf(request, this.tools.trusted));
   }
 
   /** Another replica has something for clients whose standing streams may be here. */
@@ -310,11 +314,6 @@ function discardRest(request: IncomingMessage, close: () => void): void {
 function pathOf(url: string): string {
   const query = url.indexOf('?');
   return query < 0 ? url : url.slice(0, query);
-}
-
-function addressOf(request: IncomingMessage): string {
-  const address = request.socket.remoteAddress ?? '';
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): CannotListen {

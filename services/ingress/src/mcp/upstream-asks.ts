@@ -97,7 +97,7 @@ function callFor(parent: Call, ask: Ask): Call {
   // What is asked between calls belongs to none; the last one only says whose client it is for.
   const between = parent.phase === 'ended';
   const asked = { requestId: 0, method: ask.method, name: between ? '' : name, arguments: ask.params, progressToken: undefined, traceparent };
-  const call = new Call(newUlid(now), asked, parent.caller, parent.session, parent.address, undefined, now, between ? undefined : parent.id);
+  const call = new Call(newUlid(now), asked, parent.caller, parent.session, parent.network, undefined, now, between ? undefined : parent.id);
   call.server = parent.server;
   call.target = between ? '' : parent.target;
   call.served = { server: parent.server, definition: null, labels: [], generation: parent.served?.generation ?? 0 };

@@ -12,6 +12,8 @@ import type {
   Toolset,
 } from '@customhouse/events/registry/events';
 import type { StateChange } from '@customhouse/event-log/state-follower';
+import type { Annotations } from '@customhouse/policy-contract/input';
+import { annotationsOf } from '@customhouse/policy-engine/annotations';
 import { qualifyUri } from '@customhouse/mcp-wire/resource-uris';
 import type { Endpoint } from './endpoint.js';
 import { NameShelf } from './name-shelf.js';
@@ -28,6 +30,7 @@ export interface ServedTool {
   /** Digest of the definition that was accepted. */
   readonly definition: string;
   readonly labels: readonly string[];
+  readonly annotations: Annotations;
   readonly generation: number;
   /** As the server sent it. */
   readonly described: ToolDefinition;
@@ -78,7 +81,9 @@ export class Catalog {
     ({ tool }) => tool,
     ({ server, tool, digest, labels, definition }, exposed, place) => {
       const generation = this.#enabledGeneration(server);
-      return generation === undefined ? undefined : { server, tool, exposed, definition: digest, labels, generation, described: definition, place };
+      return generation === undefined
+        ? undefined
+        : { server, tool, exposed, definition: digest, labels, annotations: annotationsOf(definition['annotations']), generation, described: definition, place };
     },
   );
   readonly #prompts = new NameShelf<PublishedPrompt, ServedPrompt>(

@@ -1,3 +1,4 @@
+import { cautious } from '@customhouse/policy-engine/annotations';
 import type { ServerResponse } from 'node:http';
 import { hash } from 'node:crypto';
 import type { Sealed } from '@customhouse/events/envelope';
@@ -77,6 +78,7 @@ export const echoTool: ServedTool = {
   exposed: 'files__echo',
   definition: 'D1',
   labels: ['read-only'],
+  annotations: cautious,
   generation: 3,
   described: { name: 'echo' },
   place: 'files 00000000 echo',
@@ -92,7 +94,7 @@ export function call(changes: { asked?: Partial<Asked>; session?: Session; calle
     traceparent: undefined,
     ...changes.asked,
   };
-  const made = new Call('01JCALL', asked, changes.caller ?? ada, changes.session ?? session, '127.0.0.1', changes.exchange, 1_700_000_000_000);
+  const made = new Call('01JCALL', asked, changes.caller ?? ada, changes.session ?? session, { address: '127.0.0.1', forwarded: [] }, changes.exchange, 1_700_000_000_000);
   const tool = 'tool' in changes ? changes.tool : echoTool;
   made.served = tool;
   made.server = tool?.server ?? '';

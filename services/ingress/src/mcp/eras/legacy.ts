@@ -13,6 +13,7 @@ import { Failure, HttpFailure } from '../failure.js';
 import { offerAt } from '../offer.js';
 import { LegacyClient, type Aside } from '../legacy-client.js';
 import { LogLevels } from '../log-levels.js';
+import type { Network } from '../network.js';
 import type { Parts } from '../parts.js';
 import type { Peers } from '../peers.js';
 import { failureReply } from '../reply.js';
@@ -36,7 +37,7 @@ export interface Posted {
   readonly caller: Caller;
   /** The endpoint that it was sent to. */
   readonly at: Endpoint;
-  readonly address: string;
+  readonly network: Network;
 }
 
 export interface LegacyTools {
@@ -140,7 +141,7 @@ export class LegacyEra {
   }
 
   #request(message: JsonObject, session: Session, posted: Posted): void {
-    const { exchange, caller, address, at } = posted;
+    const { exchange, caller, network, at } = posted;
     const { parts, lists } = this.tools;
     const id = message['id'] as RequestId;
     const params = message['params'] as JsonObject | undefined;
@@ -151,7 +152,7 @@ export class LegacyEra {
         const turned = method === 'tools/call' ? lists.search.turn(at, params) : undefined;
         if (turned !== undefined && 'find' in turned) return void this.#find(id, turned.find, posted);
         const now = this.tools.now();
-        const call = new Call(newUlid(now), asked(id, method, turned?.call ?? params, this.#levels.of(session.id)), caller, session, address, exchange, now);
+        const call = new Call(newUlid(now), asked(id, method, turned?.call ?? params, this.#levels.of(session.id)), caller, session, network, exchange, now);
         if (wantsTask(method, params, session)) this.#asTask(call, exchange);
         else {
           if (!exchange.isBatch) exchange.identify(() => this.tools.resumptions.idFor(call), session.protocol >= '2025-11-25');

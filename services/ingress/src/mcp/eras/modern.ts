@@ -140,7 +140,7 @@ export class ModernEra {
 
   #govern(request: Request, method: ClientMethod): void {
     const { id, envelope, posted } = request;
-    const { exchange, caller, at, address } = posted;
+    const { exchange, caller, at, network } = posted;
     const { inputResponses, requestState, ...params } = request.params;
     const answers = inRounds.has(method) ? answersIn(inputResponses) : {};
     const { _meta, ...rest } = params;
@@ -152,7 +152,7 @@ export class ModernEra {
     const question = asked(id, method, turned?.call ?? params);
     const wrong = this.#paramObjection(request, question);
     if (wrong !== undefined) return this.#object(id, wrong, posted);
-    const call = new Call(newUlid(now), question, caller, this.#session(request, now), address, exchange, now);
+    const call = new Call(newUlid(now), question, caller, this.#session(request, now), network, exchange, now);
     const { rounds, tasks } = this.tools;
     const waiting = { ...rounds.of(round), begin: (of: ModernClient, terms: TaskTerms) => tasks.begin(caller, of, terms) };
     const client = new ModernClient(exchange, id, envelope, waiting, () => call.cancel(), answers);
@@ -225,11 +225,11 @@ export class ModernEra {
   }
 
   /** Whether the server agreed. */
-  async #subscribe(method: 'resources/subscribe' | 'resources/unsubscribe', uri: string, session: Session, { caller, address }: Posted): Promise<boolean> {
+  async #subscribe(method: 'resources/subscribe' | 'resources/unsubscribe', uri: string, session: Session, { caller, network }: Posted): Promise<boolean> {
     const now = this.tools.now();
     let agreed = false;
     try {
-      const call = new Call(newUlid(now), asked(newUlid(now), method, { uri }), caller, session, address, undefined, now);
+      const call = new Call(newUlid(now), asked(newUlid(now), method, { uri }), caller, session, network, undefined, now);
       call.onReply = (reply) => (agreed = reply !== undefined && 'result' in reply);
       await govern(call, this.tools.parts);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Network } from '../network.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '@customhouse/kernel/canonical';
 import { sessionHeader } from '@customhouse/mcp-wire/headers';
@@ -98,7 +99,7 @@ export class SseClients {
   }
 
   /** Takes one message; its answer goes on the stream. Throws HttpFailure. */
-  post(token: string, message: Json, request: IncomingMessage, response: ServerResponse, caller: Caller, remote: string): void {
+  post(token: string, message: Json, request: IncomingMessage, response: ServerResponse, caller: Caller, network: Network): void {
     const address = this.#addresses.open(token);
     const connection = address && this.#connections.get(address.stream);
     if (connection === undefined) {
@@ -113,7 +114,7 @@ export class SseClients {
     request.headers[sessionHeader] = connection.sessionId ?? '';
     const part = new EventPart(connection.response);
     const exchange = new SseExchange(request, part.asResponse, { json: false, stream: true, streamFirst: true }, performance.now());
-    this.tools.legacy.post(message, { exchange, caller, at: connection.at, address: remote });
+    this.tools.legacy.post(message, { exchange, caller, at: connection.at, network });
     response.writeHead(202, { 'content-type': 'text/plain' }).end('Accepted');
     if (begins) this.#begin(connection, part.getHeader(sessionHeader));
   }

@@ -1,5 +1,6 @@
 import type { ListKind } from '@customhouse/events/registry/events';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { Annotations } from '@customhouse/policy-contract/input';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Catalog } from '../../state/catalog.js';
 import type { Endpoint } from '../../state/endpoint.js';
@@ -10,6 +11,8 @@ export interface Entry {
   /** By the server's own name: what a policy looks at. */
   readonly target: string;
   readonly labels: readonly string[];
+  /** Of a tool. */
+  readonly annotations?: Annotations;
   /** The target is a template, and stands for many. */
   readonly template?: boolean;
   readonly place: string;
@@ -49,7 +52,15 @@ export const listMethods = {
     use: 'tools/call',
     mark: 't',
     entries: (catalog, at) =>
-      mapped(catalog.tools(at), ({ server, tool, labels, place, described, exposed }) => ({ server, target: tool, labels, place, described: described as JsonObject, exposed })),
+      mapped(catalog.tools(at), ({ server, tool, labels, annotations, place, described, exposed }) => ({
+        server,
+        target: tool,
+        labels,
+        annotations,
+        place,
+        described: described as JsonObject,
+        exposed,
+      })),
   },
   'prompts/list': {
     kind: 'prompts',

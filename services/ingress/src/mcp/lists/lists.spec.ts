@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import { cautious } from '@customhouse/policy-engine/annotations';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { ada } from '../../../test/support/fakes.js';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
@@ -14,7 +15,17 @@ class Shelf {
   all: ServedTool[] = [];
   add(server: string, tool: string): void {
     const place = `${server} ${String(this.all.length).padStart(8, '0')} ${tool}`;
-    this.all.push({ server, tool, exposed: `${server}__${tool}`, definition: 'D', labels: [], generation: 1, described: { name: tool, unknown: { kept: true } }, place });
+    this.all.push({
+      server,
+      tool,
+      exposed: `${server}__${tool}`,
+      definition: 'D',
+      labels: [],
+      annotations: cautious,
+      generation: 1,
+      described: { name: tool, unknown: { kept: true } },
+      place,
+    });
   }
   toolset(): undefined {
     return undefined;

@@ -79,8 +79,8 @@ export class Lists {
     const items: Listed[] = [];
     const seen = new Set<string>();
     for (const entry of method.entries(this.catalog, at)) {
-      const { server, target, labels, template, place } = entry;
-      if (!policy.visible(principal, { server, tool: target, labels, ...(template === true && { template }) }, method.use)) continue;
+      const { server, target, labels, annotations, template, place } = entry;
+      if (!policy.visible(principal, { server, tool: target, labels, ...(annotations && { annotations }), ...(template === true && { template }) }, method.use)) continue;
       seen.add(server);
       items.push({ place, text: this.#text(entry, method.name, at.server === null) });
     }
