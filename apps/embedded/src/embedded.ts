@@ -8,6 +8,7 @@ import { startLocalPostgres, type LocalPostgres } from '@customhouse/local-postg
 import { createLogger } from '@customhouse/nest/logger';
 import { endOnStrayErrors } from '@customhouse/nest/main';
 import { loadProcessSettings } from '@customhouse/nest/process-settings';
+import { keepHeapSmall } from '@customhouse/nest/heap';
 import { runServices, type Running, type RunOptions } from '@customhouse/nest/run';
 import { policyService } from '@customhouse/policy/service';
 import { registryService } from '@customhouse/registry/service';
@@ -150,6 +151,7 @@ async function startDatabase({ onProgress, onProblem }: EmbeddedOptions, dataDir
 /** Ends early when the start is given up: what was begun by then ends with the process. */
 async function startServices(environment: Environment, logger: NonNullable<RunOptions['logger']>, file: LogFile, { onProgress, signal }: EmbeddedOptions): Promise<Running> {
   onProgress('starting the services');
+  keepHeapSmall();
   const timer = setInterval(() => onProgress(`still starting: ${file.last || 'opening the log and the databases'}`), 3_000);
   try {
     return await Promise.race([runServices({ services, environment, logger }), rejectionOf(signal)]);

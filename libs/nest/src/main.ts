@@ -1,5 +1,6 @@
 import { SettingsError } from '@customhouse/settings/settings';
 import { KeyFileError } from '@customhouse/sealing/key-file';
+import { keepHeapSmall } from './heap.js';
 import { withoutCredentials, describeError } from './logger.js';
 import { runServices, type Running } from './run.js';
 import type { ServiceDefinition } from './service.js';
@@ -7,6 +8,7 @@ import { StartError } from './start-error.js';
 
 /** The whole `main.ts` of a service: runs until SIGTERM or SIGINT. Exit code 0 after an orderly end, 1 otherwise, 78 for unusable settings. */
 export async function main(...services: ServiceDefinition[]): Promise<void> {
+  keepHeapSmall();
   let running: Running;
   try {
     running = await runServices({ services, environment: process.env });
