@@ -102,6 +102,13 @@ describe('what a policy needs to know of a call', () => {
     expect(policy.needs('mail', 'send')).toEqual({ destinations: false, session_state: true, limits: [{ rule: 'b', limit }] });
     expect(policy.needs('other', 'x')).toEqual({ destinations: false, session_state: false, limits: [] });
   });
+
+  it('is of a session nothing, where the labels of a tool keep from it every rule that looks', async () => {
+    const policy = await policyOf(allow({ id: 'a' }), allow({ id: 'b', labels: ['communicates-externally'], session_labels: ['reads-sensitive'] }));
+    expect(policy.needs('mail', 'send').session_state).toBe(true);
+    expect(policy.needs('mail', 'send', 'tools/call', ['communicates-externally']).session_state).toBe(true);
+    expect(policy.needs('mail', 'send', 'tools/call', ['read-only']).session_state).toBe(false);
+  });
 });
 
 describe('obligations', () => {

@@ -16,8 +16,8 @@ export interface Policy {
   readonly version: PolicyVersion;
   /** JSON Pointers of the arguments that `decide` wants for this method and target; see `selectArguments`. Costs a look-up. */
   argumentsNeeded(server: string, tool: string, method?: GovernedMethod): readonly string[];
-  /** What else `decide` wants to know of such a call. Costs a look-up. */
-  needs(server: string, tool: string, method?: GovernedMethod): Needs;
+  /** What else `decide` wants to know of such a call, of a tool with these labels where they are given. Costs a look-up. */
+  needs(server: string, tool: string, method?: GovernedMethod, labels?: readonly string[]): Needs;
   /** The same input gives the same decision. What cannot be decided is refused by the rule `policy-error` or `policy-input-too-large`. */
   decide(input: PolicyInput): Decision;
   /** Whether this method on this target by this caller could ever be allowed or held, arguments and findings permitting. For lists. `tool`: the target, whatever it is. */
@@ -123,8 +123,11 @@ class CompiledPolicy implements Policy {
     return this.#needsOf(this.index.about(method, server, tool)).arguments;
   }
 
-  needs(server: string, tool: string, method: GovernedMethod = 'tools/call'): Needs {
-    return this.#needsOf(this.index.about(method, server, tool)).others;
+  needs(server: string, tool: string, method: GovernedMethod = 'tools/call', labels?: readonly string[]): Needs {
+    const rules = this.index.about(method, server, tool);
+    const { others } = this.#needsOf(rules);
+    if (labels === undefined || !others.session_state || this.own !== undefined || rules.looksAtSession(labels)) return others;
+    return { ...others, session_state: false };
   }
 
   decide(input: PolicyInput): Decision {

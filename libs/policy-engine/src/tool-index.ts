@@ -10,6 +10,8 @@ export interface ToolRules {
   readonly argumentsNeeded: readonly string[];
   /** What else they look at that costs time to find out. */
   readonly looksAt: LooksAt;
+  /** Whether a rule for a tool with these labels looks at what its session has done. */
+  looksAtSession(labels: readonly string[]): boolean;
   /** Numbers of the rules that may apply, ascending: those for other labels are left out, and those about findings where there are none. */
   candidates(caller: Caller, labels: readonly string[], hasFindings: boolean): readonly number[];
 }
@@ -109,6 +111,7 @@ function toolRules(numbers: readonly number[], rules: readonly Rule[]): ToolRule
       principal: about.some(({ who }) => who?.owners !== undefined || who?.attributes !== undefined || who?.delegated !== undefined),
       limits: about.filter((rule) => rule.limit !== undefined),
     },
+    looksAtSession: (labels) => about.some((rule) => rule.session_labels !== undefined && suits(rule, labels)),
     argumentsNeeded: Object.freeze([...pointers].sort()),
     candidates: (caller, labels, hasFindings) => (hasFindings ? all : quiet).rulesFor(caller).filter((number) => suits(rules[number]!, labels)),
   };

@@ -7,6 +7,7 @@ export interface Levels {
   waiting(): number;
   holds(): number;
   stops(): number;
+  sessions(): number;
   streams(): number;
   asks(): number;
   unrecorded(): number;
@@ -47,6 +48,7 @@ export class IngressMetrics {
     gauge('held_waiting', 'Requests that wait for a person.', levels.waiting);
     gauge('holds', 'Held calls that are known.', levels.holds);
     gauge('stops', 'Stops in force that this process knows of.', levels.stops);
+    gauge('remembered_sessions', 'Sessions of which it is known what they have done.', levels.sessions);
     gauge('streams', 'Standing notification streams.', levels.streams);
     gauge('asks_waiting', 'Requests of servers that legacy clients have not answered yet.', levels.asks);
     gauge('unrecorded_ends', 'Ends of calls that are not in the log yet.', levels.unrecorded);

@@ -6,6 +6,8 @@ import type { IngressSettings } from '../config.js';
 import type { HoldDesk } from '../holds/hold-desk.js';
 import type { IngressMetrics } from '../metrics.js';
 import type { Catalog } from '../state/catalog.js';
+import type { CallFollower } from '../state/call-follower.js';
+import type { History } from '../state/history.js';
 import type { Stops } from '../state/stops.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { Sender } from './dispatch.js';
@@ -24,6 +26,9 @@ export interface Parts {
   /** The policy version in force. Throws Failure while there is none, or what is followed is too old. */
   policy(): Policy;
   readonly stops: Stops;
+  readonly history: History;
+  /** Keeps the history up to date with what other processes record. */
+  readonly calls: CallFollower;
   readonly inspector: Inspector;
   readonly sender: Sender;
   readonly holds: HoldDesk;

@@ -9,6 +9,7 @@ import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
 import { capped } from './result-cap.js';
+import { decidedOf } from './what-happened.js';
 
 /** Time to look for the end of a call in the log. */
 const search_ms = 5_000;
@@ -20,12 +21,19 @@ export type Send = (call: Call, parts: Parts) => Promise<Dispatched>;
 export async function run(call: Call, key: DataKey, parts: Parts, send: Send): Promise<[Outcome, RecordedEvent | undefined]> {
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
   const sent = performance.now();
+  if (call.decision.effect === 'hold') parts.history.sent(call.id, Date.now(), decidedOf(call));
   parts.stops.enter(call);
   const reached = await outcomeOf(call, parts, send).catch((error: unknown) => fault(call, parts, error));
   parts.stops.leave(call);
   const outcome = call.stopped === undefined ? reached : stoppedOutcome(reached, call.stopped);
   const upstream_ms = Math.round((performance.now() - sent) * 1000) / 1000;
   call.phase = 'ended';
+  if ('findings' in outcome)
+    parts.history.found(
+      call.session.id,
+      outcome.findings.map(({ rule }) => rule),
+      Date.now(),
+    );
   if (await wasEnded(call, parts)) return [takenForDead, undefined];
   return [outcome, await parts.recorder.ended(call, outcome, key, upstream_ms)];
 }
