@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
-import { classify, isJsonObject, isRequestId, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { AddressRefused } from './address-guard.js';
 import type { Channel } from './channel.js';
+import { deliver } from './deliver.js';
 import { Exchange, cancelledBefore, type ExchangeOptions } from './exchange.js';
 import { permitted, type HttpChannelOptions } from './http-channel.js';
 import { SseParser } from './sse-parser.js';
@@ -116,7 +117,7 @@ class SseChannel implements Channel, Dispatcher.DispatchHandler {
     } catch {
       return this.options.logger.warn({}, 'an upstream sent an event that is not JSON; it is left out');
     }
-    for (const item of Array.isArray(message) ? message : [message]) this.#onMessage(item, data.length);
+    deliver(message, data.length, { waiting: this.#waiting, receive: (received) => this.receive(received, undefined), logger: this.options.logger });
   }
 
   #onEndpoint(data: string): void {
@@ -132,20 +133,6 @@ class SseChannel implements Channel, Dispatcher.DispatchHandler {
     this.#path = url.pathname + url.search;
     clearTimeout(this.#timer);
     this.#open();
-  }
-
-  #onMessage(message: unknown, bytes: number): void {
-    if (!isJsonObject(message)) return;
-    const id = message['id'];
-    if (!('method' in message) && isRequestId(id)) {
-      const exchange = this.#waiting.get(id);
-      if (!exchange) return this.options.logger.debug({}, 'an upstream answered a request that is not in flight; it is left out');
-      if (bytes > exchange.options.max_bytes) exchange.fail('too-large', `the answer is larger than ${exchange.options.max_bytes} bytes`);
-      else exchange.answer(message);
-      return;
-    }
-    const kind = classify(message);
-    if (kind === 'request' || kind === 'notification') this.receive(message, undefined);
   }
 
   #post(text: string, exchange: SseExchange, options: ExchangeOptions, expects: 'answer' | 'acceptance' = 'answer'): void {

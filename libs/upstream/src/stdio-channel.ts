@@ -1,6 +1,7 @@
-import { classify, isJsonObject, isRequestId, type RequestId } from '@customhouse/mcp-wire/json-rpc';
+import type { RequestId } from '@customhouse/mcp-wire/json-rpc';
 import type { Channel } from './channel.js';
 import type { Child } from './child-process.js';
+import { deliver } from './deliver.js';
 import { Exchange, cancelledBefore, type ExchangeOptions } from './exchange.js';
 import { LineFraming } from './line-framing.js';
 import type { UpstreamLogger } from './logger.js';
@@ -89,22 +90,7 @@ export class StdioChannel implements Channel {
       // Programs that print on their standard output are common; what they print is not ours to understand.
       return this.options.logger.warn({ bytes: line.length }, 'an upstream wrote a line that is not JSON; it is left out');
     }
-    for (const item of Array.isArray(message) ? message : [message]) this.#onMessage(item, line.length);
-  }
-
-  #onMessage(message: unknown, bytes: number): void {
-    if (!isJsonObject(message)) return;
-    const id = message['id'];
-    if (!('method' in message) && isRequestId(id)) {
-      const exchange = this.#waiting.get(id);
-      if (!exchange) return this.options.logger.debug({}, 'an upstream answered a request that is not in flight; it is left out');
-      if (bytes > exchange.options.max_bytes) exchange.fail('too-large', `the answer is larger than ${exchange.options.max_bytes} bytes`);
-      else exchange.answer(message);
-      return;
-    }
-    const kind = classify(message);
-    if (kind === 'request' || kind === 'notification') this.receive(message, undefined);
-    else this.options.logger.warn({}, 'an upstream wrote a message that is not JSON-RPC; it is left out');
+    deliver(message, line.length, { waiting: this.#waiting, receive: (received) => this.receive(received, undefined), logger: this.options.logger });
   }
 
   #endBadly(reason: string): void {
