@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callAborted, callCompleted, callDenied, callOutcomeCollected, callOutcomeLost } from '@customhouse/events/call/events';
+import { callAborted, callCompleted, callDenied, callOutcomeCollected, callOutcomeLost, callWithdrawn } from '@customhouse/events/call/events';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { eventually, Gateway, type HeldData, type Ingress } from './gateway.js';
 
@@ -86,6 +86,24 @@ export function approvals(engines: Engines): void {
       await ingress.append(callOutcomeCollected, { call: data.call, approval: id }, data.session);
       await eventually('the state is removed', async () => (await gateway.state(id)) === undefined || undefined);
       expect(await gateway.status(id, 'closed')).toMatchObject({ terminal: 'call.completed' });
+    });
+
+    it('is cancelled when its client withdraws it, and no longer once a process was told to run it', async () => {
+      const { held: data, id } = await held();
+      await ingress.append(callWithdrawn, { call: data.call, approval: id }, data.session);
+      expect(await gateway.stateIs(id, (state) => state.dispatcher !== null)).toMatchObject({
+        status: 'cancelled',
+        decided_by: ['customhouse'],
+        reason: 'its client withdrew the call',
+        dispatcher: { instance: 'ingress-1' },
+      });
+      const { held: other, id: decided } = await held();
+      await gateway.vote(decided, 'bob', 'approve', { binding: other.approval.binding });
+      await gateway.stateIs(decided, (state) => state.dispatcher !== null);
+      await ingress.append(callWithdrawn, { call: other.call, approval: decided }, other.session);
+      await ingress.dispatch(other);
+      await ingress.append(callCompleted, completed(other), other.session);
+      expect(await gateway.status(decided, 'closed')).toMatchObject({ terminal: 'call.completed', decided_by: ['bob'] });
     });
 
     it('is about a resource by its URI as well as about a tool by its name', async () => {

@@ -244,6 +244,11 @@ export const ingressSettings = {
     default: '5000',
     description: 'How often a caller whose call is held, and which was answered with a task, is asked to look.',
   }),
+  approvalsUrl: setting({
+    env: 'CUSTOMHOUSE_INGRESS_APPROVALS_URL',
+    schema: origin.optional(),
+    description: 'Where browsers reach the page of the approval service, as CUSTOMHOUSE_APPROVAL_PUBLIC_URL says it. Callers whose call is held are told where people decide then.',
+  }),
 
   serverCalls: setting({ env: 'CUSTOMHOUSE_INGRESS_SERVER_CALLS', schema: positive, default: '64', description: 'Calls at once to one server.' }),
   serverQueue: setting({

@@ -10,7 +10,12 @@ import { StreamingClient } from './support/streaming-client.js';
 import { TaskServer } from './support/task-server.js';
 import { MischievousServer } from './support/upstream.js';
 
-const environment = { CUSTOMHOUSE_INGRESS_HOLD_MS: '300', CUSTOMHOUSE_INGRESS_HOLD_POLL_MS: '100', CUSTOMHOUSE_INGRESS_DRAIN_MS: '600000' };
+const environment = {
+  CUSTOMHOUSE_INGRESS_HOLD_MS: '300',
+  CUSTOMHOUSE_INGRESS_HOLD_POLL_MS: '100',
+  CUSTOMHOUSE_INGRESS_DRAIN_MS: '600000',
+  CUSTOMHOUSE_INGRESS_APPROVALS_URL: 'https://desk.example',
+};
 const holding = [
   { id: 'ask-somebody', effect: 'hold' as const, reason: 'A person decides.', tools: ['mischief/*', 'legacy/*'], approve: { quorum: 1, expires_s: 3600 } },
   ...allowEveryMethod.map((rule) => ({ ...rule, methods: ['elicitation/create' as const] })),
@@ -76,7 +81,12 @@ describe('a held call of a client of 2026-07-28 that knows tasks', () => {
     const args = fresh();
     const task = await begin(args);
     const hold = await approvals.held();
-    expect(task).toMatchObject({ resultType: 'task', status: 'working', pollIntervalMs: 100, statusMessage: expect.stringContaining(hold.data.approval.id) });
+    expect(task).toMatchObject({
+      resultType: 'task',
+      status: 'working',
+      pollIntervalMs: 100,
+      statusMessage: expect.stringContaining(`https://desk.example/approvals/${hold.data.approval.id}`),
+    });
     expect(Number(task['ttlMs'])).toBeGreaterThan(3_500_000);
     expect(Number(task['ttlMs'])).toBeLessThanOrEqual(3_600_000);
     // Longer than a request would be held.
@@ -88,6 +98,13 @@ describe('a held call of a client of 2026-07-28 that knows tasks', () => {
     expect(sentWith(args)).toBe(1);
     await eventually(async () => (await approvals.after(hold)).types.join() === 'call.dispatched,call.completed,call.outcome.collected');
   }, 30_000);
+
+  it('is answered on its stream for a client that knows no tasks, and says where people decide', async () => {
+    const plain = new RawModernClient(gateway.url, {}, { authorization: `Bearer ${key}` });
+    const answer = resultOf(await plain.request('tools/call', { name: 'mischief__echo', arguments: fresh() }));
+    const { id } = (await approvals.held()).data.approval;
+    expect(answer).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { approval: id, link: `https://desk.example/approvals/${id}` } } });
+  });
 
   it('is completed, with the reason, when it is denied', async () => {
     const args = fresh();
@@ -145,6 +162,45 @@ describe('a held call of a client of 2026-07-28 that knows tasks', () => {
     expect(sentWith(args)).toBe(1);
   }, 30_000);
 
+  it('is withdrawn when its client gives it up, and ends as the approval service says', async () => {
+    const args = fresh();
+    const task = await begin(args);
+    const hold = await approvals.held();
+    expect(await modern.request('tasks/cancel', { taskId: task['taskId']! })).toMatchObject({ message: { result: { resultType: 'complete' } } });
+    expect(await until('cancelled', task)).not.toHaveProperty('result');
+    await eventually(async () => (await approvals.after(hold)).types.join() === 'call.withdrawn');
+    await approvals.say(hold, { status: 'cancelled', decided_by: ['customhouse'], reason: 'its client withdrew the call', dispatcher: approvals.named(hold.position.offset) });
+    await eventually(async () => (await approvals.after(hold)).types.join() === 'call.withdrawn,call.denied');
+    expect(await get(task)).toMatchObject({ status: 'cancelled' });
+    expect(sentWith(args)).toBe(0);
+    // The next one is a new call.
+    await begin(args);
+    await approvals.held(2);
+  }, 30_000);
+
+  it('goes on for those who still wait when one of them gives it up', async () => {
+    const args = fresh();
+    const [first, second] = [await begin(args), await begin(args)];
+    await modern.request('tasks/cancel', { taskId: first['taskId']! });
+    await until('cancelled', first);
+    const hold = await approvals.held();
+    await approvals.approve(hold);
+    expect(await until('completed', second)).toMatchObject({ result: { content: [{ text: args['message'] }] } });
+    expect((await approvals.after(hold)).types).not.toContain('call.withdrawn');
+  }, 30_000);
+
+  it('is cancelled at its server when it runs already', async () => {
+    const task = await begin({ end: 'never' }, 'legacy__research');
+    const count = tasks.tasks.length;
+    const hold = await approvals.held();
+    await approvals.approve(hold);
+    await eventually(() => tasks.tasks.length > count);
+    await modern.request('tasks/cancel', { taskId: task['taskId']! });
+    await until('cancelled', task);
+    await eventually(async () => (await tasks.store.getTask(tasks.tasks.at(-1)!))?.status === 'cancelled');
+    await eventually(async () => (await approvals.after(hold)).types.includes('call.outcome.lost'));
+  }, 30_000);
+
   it('leaves its client in peace when the process stops', async () => {
     const task = await begin(fresh());
     await approvals.held();
@@ -182,6 +238,18 @@ describe('a held call of a client of 2025-11-25 that asks for a task', () => {
     const { id, stream } = await (await streaming()).request('tasks/result', { taskId });
     await approvals.approve(hold);
     expect(await stream.answer(id)).toMatchObject({ result: { content: [{ text: args['message'] }] } });
+  }, 40_000);
+
+  it('is withdrawn at a process that only knows it from the log', async () => {
+    const { result } = await ask(await streaming(), 'tools/call', { name: 'mischief__echo', arguments: fresh(), task: {} });
+    const { taskId } = (result as { task: JsonObject }).task as { taskId: string };
+    const hold = await approvals.held();
+    await approvals.say(hold, { status: 'open' });
+    await gateway.restart();
+    await eventually(() => gateway.ingress.knowsTool('mischief', 'echo'));
+    const client = await streaming();
+    expect(await ask(client, 'tasks/cancel', { taskId })).toMatchObject({ result: { taskId, status: 'cancelled' } });
+    await eventually(async () => (await approvals.after(hold)).types.join() === 'call.withdrawn');
   }, 40_000);
 
   it('lets the official client read why it was denied', async () => {

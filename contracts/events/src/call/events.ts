@@ -146,6 +146,15 @@ export const callDenied = defineEvent({
   }),
 });
 
+/** A wish, and not an end: the call ends as denied when people have not decided and no process was told to run it. */
+export const callWithdrawn = defineEvent({
+  type: 'call.withdrawn',
+  version: 1,
+  topic,
+  summary: 'The client of a held call does not want it any more.',
+  schema: z.strictObject({ call: Ulid, approval: Ulid }),
+});
+
 /** Comes after the end of a held call. Until then an identical call is taken for a repetition and gets this outcome; afterwards it is a new call. */
 export const callOutcomeCollected = defineEvent({
   type: 'call.outcome.collected',

@@ -2,18 +2,20 @@ import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { Logger } from 'pino';
 import { bindingText } from '@customhouse/events/call/binding';
-import { callDispatched, callHeld, callOutcomeCollected, terminalCallEvents } from '@customhouse/events/call/events';
+import { callDispatched, callHeld, callOutcomeCollected, callWithdrawn, terminalCallEvents } from '@customhouse/events/call/events';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import type { BatchContext } from '@customhouse/nest/event-context';
 import { LOGGER, SEALER } from '@customhouse/nest/tokens';
 import type { Sealer } from '@customhouse/sealing/sealer';
+import { system } from '../domain/decide.js';
+import { RequestRefused } from '../domain/request.js';
 import { Requests, requestsGroup } from './requests.js';
 import { RequestMetrics } from './metrics.js';
 
 const terminals: ReadonlySet<string> = new Set(terminalCallEvents.map((declaration) => declaration.type));
 
-/** Follows the calls: a held one opens a request, a dispatch is noted, the end of a call closes its request, and once its outcome was collected nobody needs its state any more. */
+/** Follows the calls: a held one opens a request, a dispatch is noted, one that its client withdrew is cancelled, the end of a call closes its request, and once its outcome was collected nobody needs its state any more. */
 @Controller()
 export class CallsConsumer {
   constructor(
@@ -69,8 +71,24 @@ export class CallsConsumer {
     return id;
   }
 
+  /** Its client gave the call up. Once the request was decided against it, or a process was told to run it, that comes too late. */
+  private async withdraw(approval: string, event: StoredEvent, context: BatchContext): Promise<void> {
+    try {
+      const acted = await this.requests.act(
+        context.tx,
+        approval,
+        ({ now }) => ({ do: 'cancel', by: { agent: null, person: system }, operator: true, links: new Map(), reason: 'its client withdrew the call', now }),
+        { cause: event.id },
+      );
+      context.afterCommit(() => this.metrics.acted(acted));
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+    }
+  }
+
   private async goOn(approval: string, event: StoredEvent, context: BatchContext): Promise<void> {
     if (event.type === callDispatched.type) await this.requests.markDispatched(context.tx, approval);
+    else if (event.type === callWithdrawn.type) await this.withdraw(approval, event, context);
     else if (terminals.has(event.type)) {
       const acted = await this.requests.act(context.tx, approval, () => ({ do: 'close', terminal: event.type }), { cause: event.id, outcome: event.position });
       context.afterCommit(() => this.metrics.acted(acted));
@@ -80,7 +98,7 @@ export class CallsConsumer {
 
 /** Requests of the calls that these events go on with, by call. */
 async function requestsBehind(tx: Tx, events: readonly StoredEvent[]): Promise<Map<string, string>> {
-  const calls = events.filter((event) => terminals.has(event.type) || event.type === callDispatched.type).map(callOf);
+  const calls = events.filter((event) => terminals.has(event.type) || event.type === callDispatched.type || event.type === callWithdrawn.type).map(callOf);
   if (calls.length === 0) return new Map();
   const rows = await rowsOf<{ approval: string; call: string }>(tx, `select approval, call from requests where call = any($1::text[]) and status <> 'closed'`, [
     calls.map((call) => call ?? ''),

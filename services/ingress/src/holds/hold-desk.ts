@@ -35,6 +35,8 @@ export interface HoldDeskOptions {
   readonly keepAlive_ms: number;
   /** How often a client whose call is held as a task is asked to look. */
   readonly holdPoll_ms: number;
+  /** Where people decide: of the approval service. Undefined where that has no page. */
+  readonly approvalsUrl: string | undefined;
 }
 
 interface Tools {
@@ -174,18 +176,42 @@ export class HoldDesk {
     for (const hold of this.#holds.values()) for (const waiter of hold.waiters) this.#turnAway(hold, waiter);
   }
 
+  #linkTo({ approval }: Hold): string | undefined {
+    const { approvalsUrl } = this.options;
+    return approvalsUrl === undefined ? undefined : `${approvalsUrl}/approvals/${approval}`;
+  }
+
   #termsOf(hold: Hold, abandon: () => void): TaskTerms {
     const { call, method, position, approval, expires } = hold;
-    const message = `a person has to approve the call, until ${expires}; approval ${approval}`;
+    const link = this.#linkTo(hold);
+    const message = `a person has to approve the call, until ${expires}${link === undefined ? '' : `, at ${link}`}; approval ${approval}`;
     return { call, method, position, ttl_ms: Math.max(0, Date.parse(expires) - Date.now()), poll_ms: this.options.holdPoll_ms, message, abandon };
   }
 
-  /** A client gave up its task. What runs is cancelled when nobody else waits for it. */
+  /** A client gave up its task. When nobody else waits for it, the call is withdrawn, or cancelled when it runs. */
   #abandon(hold: Hold, waiter: Waiter): void {
     if (!hold.waiters.has(waiter)) return;
-    if (hold.running !== undefined && hold.waiters.size === 1) return hold.running.cancel();
+    const last = hold.waiters.size === 1;
+    if (last && hold.running !== undefined) return hold.running.cancel();
     waiter.done();
     waiter.call.reply(undefined);
+    if (last && !hold.begun && hold.state?.outcome == null) this.#withdraw(hold);
+  }
+
+  /** An identical call is a new one from now on. */
+  #withdraw(hold: Hold): void {
+    this.tools.recorder.withdrawn(hold.call, hold.session, hold.approval);
+    if (this.#bySameness.get(hold.sameness) === hold) this.#bySameness.delete(hold.sameness);
+  }
+
+  /** Gives up a call of which only the log knows that it is a task. False when it is not held any more. */
+  withdraw(call: string): boolean {
+    for (const hold of this.#holds.values()) {
+      if (hold.call !== call || hold.begun || hold.state?.outcome != null) continue;
+      if (hold.waiters.size === 0) this.#withdraw(hold);
+      return true;
+    }
+    return false;
   }
 
   #samenessOf(call: Call): string {
@@ -340,7 +366,7 @@ export class HoldDesk {
   }
 
   #answerPending(hold: Hold, waiter: Waiter): void {
-    waiter.call.reply(pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires }));
+    waiter.call.reply(pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires, link: this.#linkTo(hold) }));
     waiter.done();
   }
 }

@@ -9,6 +9,7 @@ import {
   callOutcomeCollected,
   callOutcomeLost,
   callRefused,
+  callWithdrawn,
 } from '@customhouse/events/call/events';
 import { LogIndeterminate, LogRefused, type EventSink, type NewEvent, type RecordedEvent } from '@customhouse/event-log/sink';
 import { nothingBefore, unknownRequest } from '@customhouse/policy-engine/recorded-input';
@@ -113,8 +114,12 @@ export class Recorder {
 
   /** The client has the outcome of a held call: the next identical call is a new one, in every replica. */
   collected(call: string, session: string, approval: string): void {
-    const event: NewEvent = { declaration: callOutcomeCollected, subject: `call-${call}`, key: session, data: { call, approval }, id: newUlid() };
-    this.sink.append(event, { timeout_ms: this.limits.recordTimeout_ms }).catch(() => this.unfinished.add(event));
+    this.#noted(callOutcomeCollected, call, session, approval);
+  }
+
+  /** The client of a held call gave it up: the approval service says whether that comes in time. */
+  withdrawn(call: string, session: string, approval: string): void {
+    this.#noted(callWithdrawn, call, session, approval);
   }
 
   /** The call was not sent and never will be: the log is told so, as soon as it can be. */
@@ -183,6 +188,11 @@ export class Recorder {
         this.unfinished.add(this.#event(call, callAborted, { call: call.id, reason: 'record-indeterminate' }));
       throw unrecorded(call, error);
     }
+  }
+
+  #noted(declaration: typeof callOutcomeCollected | typeof callWithdrawn, call: string, session: string, approval: string): void {
+    const event: NewEvent = { declaration, subject: `call-${call}`, key: session, data: { call, approval }, id: newUlid() };
+    this.sink.append(event, { timeout_ms: this.limits.recordTimeout_ms }).catch(() => this.unfinished.add(event));
   }
 
   #unwaited(event: NewEvent): void {

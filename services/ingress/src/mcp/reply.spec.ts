@@ -63,9 +63,16 @@ describe('the reply to a call that is not made', () => {
   });
 
   it('says how to go on waiting for a person', () => {
-    const { result } = pendingReply(about, { ...decision, effect: 'hold' }, { id: 'A', expires: '2026-11-22T13:00:00.000Z' }) as { result: JsonObject };
+    const { result } = pendingReply(about, { ...decision, effect: 'hold' }, { id: 'A', expires: '2026-11-22T13:00:00.000Z', link: undefined }) as { result: JsonObject };
     expect(result).toMatchObject({ isError: true, _meta: { 'customhouse/decision': { effect: 'hold', approval: 'A', expires: '2026-11-22T13:00:00.000Z' } } });
     expect(JSON.stringify(result['content'])).toMatch(/Approval pending.*2026-11-22T13:00:00.000Z.*Repeat the identical call/);
+    expect((result['_meta'] as JsonObject)['customhouse/decision']).not.toHaveProperty('link');
+  });
+
+  it('says where people decide, when that is known', () => {
+    const { result } = pendingReply(about, { ...decision, effect: 'hold' }, { id: 'A', expires: 'then', link: 'https://desk.example/approvals/A' }) as { result: JsonObject };
+    expect(JSON.stringify(result['content'])).toContain('People decide at https://desk.example/approvals/A.');
+    expect(result).toMatchObject({ _meta: { 'customhouse/decision': { link: 'https://desk.example/approvals/A' } } });
   });
 
   it('says who denied it and why', () => {

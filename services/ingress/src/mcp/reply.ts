@@ -75,10 +75,19 @@ export function refusalText(call: string, decision: Decision): string {
   return `Refused by policy: ${reasons.join('; ')}. Repeating the call will not change that. Call ${call}.`;
 }
 
+/** What a caller is told of the approval that its call waits for. */
+export interface Awaited {
+  readonly id: string;
+  readonly expires: string;
+  /** Where people decide, when that is known. */
+  readonly link: string | undefined;
+}
+
 /** The caller's time for waiting is over, and nobody has decided yet. */
-export function pendingReply(call: About, decision: Decision, approval: { readonly id: string; readonly expires: string }): Reply {
-  const text = `Approval pending: a person has to approve this call, until ${approval.expires}. It has not been made. Repeat the identical call to go on waiting, or to get its result once it was approved. Approval ${approval.id}.`;
-  return verdictReply(call, 'approval-pending', text, { ...decisionMeta(call.id, decision), approval: approval.id, expires: approval.expires }, undefined);
+export function pendingReply(call: About, decision: Decision, { id, expires, link }: Awaited): Reply {
+  const where = link === undefined ? '' : ` People decide at ${link}.`;
+  const text = `Approval pending: a person has to approve this call, until ${expires}. It has not been made.${where} Repeat the identical call to go on waiting, or to get its result once it was approved. Approval ${id}.`;
+  return verdictReply(call, 'approval-pending', text, { ...decisionMeta(call.id, decision), approval: id, expires, ...(link !== undefined && { link }) }, undefined);
 }
 
 export function deniedReply(call: About, approval: string, reason: string, message: string, receipt: Receipt): Reply {

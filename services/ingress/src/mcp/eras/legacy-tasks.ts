@@ -1,12 +1,13 @@
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { errorObject } from '@customhouse/mcp-wire/messages';
+import type { HoldDesk } from '../../holds/hold-desk.js';
 import type { Reply } from '../dialect.js';
 import type { Exchange } from '../exchange.js';
 import { Failure } from '../failure.js';
 import type { Parts } from '../parts.js';
 import { Peers } from '../peers.js';
 import type { Session } from '../sessions.js';
-import { collect } from '../tasks/collect.js';
+import { abandon, collect } from '../tasks/collect.js';
 import type { Task, TaskView } from '../tasks/task.js';
 import type { FoundTask, Tasks } from '../tasks/tasks.js';
 import { legacyTask, relatedTo } from '../tasks/words.js';
@@ -59,7 +60,7 @@ export class LegacyTasks {
       case 'tasks/get':
         return exchange.reply(id, { result: legacyTask(found.at === 'here' ? found.task.view() : await found.view()) });
       case 'tasks/cancel':
-        return exchange.reply(id, { result: legacyTask(await cancelled(found)) });
+        return exchange.reply(id, { result: legacyTask(await cancelled(found, this.tools.parts.holds)) });
       default:
         return this.#result(id, found, session, posted);
     }
@@ -78,6 +79,7 @@ export class LegacyTasks {
     active.enter(caller.who);
     active.register(session.id, id, waiting);
     exchange.watch({ clientGone: () => stop.abort() });
+    if (found.at === 'log' || !found.task.over) exchange.stream();
     try {
       const view = found.at === 'here' ? await endOf(found.task, exchange, stop.signal) : await found.view(stop.signal);
       if (stop.signal.aborted) return;
@@ -93,20 +95,12 @@ export class LegacyTasks {
 }
 
 /** In this revision a task is cancelled from the moment that its client hears so, whatever comes of the call. */
-async function cancelled(found: Exclude<FoundTask, { at: 'peer' }>): Promise<TaskView> {
-  if (found.at === 'log') {
-    const { state } = await found.view();
-    throw state.status === 'working' ? new Failure('not-ready', 'nothing is known yet of who works on the task; try again shortly') : over();
-  }
-  const { task } = found;
-  if (task.over) throw over();
-  task.abandon();
-  task.end(undefined);
-  return task.view();
-}
-
-function over(): Failure {
-  return new Failure('invalid-params', 'the task has ended already');
+async function cancelled(found: Exclude<FoundTask, { at: 'peer' }>, holds: HoldDesk): Promise<TaskView> {
+  const view = found.at === 'here' ? found.task.view() : await found.view();
+  if (view.state.status === 'ended' || view.state.status === 'cancelled') throw new Failure('invalid-params', 'the task has ended already');
+  if (!abandon(found, holds)) throw new Failure('not-ready', 'nothing is known of who works on the task; try again shortly');
+  if (found.at === 'here') found.task.end(undefined);
+  return { ...view, state: { status: 'cancelled' } };
 }
 
 function endOf(task: Task, exchange: Exchange, signal: AbortSignal): Promise<TaskView> {

@@ -30,7 +30,7 @@ import { ModernClient, takesTasks } from './modern-client.js';
 import { ModernDialect } from './modern-dialect.js';
 import { introductionAt } from './introduction.js';
 import type { TaskTerms } from '../tasks/task.js';
-import { collect } from '../tasks/collect.js';
+import { abandon, collect } from '../tasks/collect.js';
 import type { Tasks } from '../tasks/tasks.js';
 import { modernTask } from '../tasks/words.js';
 import { heardTasks } from './heard-tasks.js';
@@ -189,10 +189,8 @@ export class ModernEra {
       if (view.state.status === 'ended') exchange.onDelivered(() => collect(found, this.tools.parts.holds));
       return;
     }
-    if (found.at === 'here') {
-      if (method === 'tasks/update') found.task.owner.tell(answersIn(params['inputResponses']));
-      else found.task.abandon();
-    }
+    if (method === 'tasks/cancel') abandon(found, this.tools.parts.holds);
+    else if (found.at === 'here') found.task.owner.tell(answersIn(params['inputResponses']));
     exchange.reply(id, { result: {} });
   }
 

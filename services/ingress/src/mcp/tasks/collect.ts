@@ -6,3 +6,10 @@ export function collect(found: Exclude<FoundTask, { at: 'peer' }>, holds: HoldDe
   if (found.at === 'here') found.task.collected();
   else holds.collectedFromLog(found.call);
 }
+
+/** A client gives up a task. False when nobody knows of anything that could be given up. */
+export function abandon(found: Exclude<FoundTask, { at: 'peer' }>, holds: HoldDesk): boolean {
+  if (found.at === 'log') return holds.withdraw(found.call);
+  found.task.abandon();
+  return true;
+}
