@@ -209,7 +209,7 @@ export const ingressSettings = {
   historyRecords: setting({
     env: 'CUSTOMHOUSE_INGRESS_HISTORY_RECORDS',
     schema: positive,
-    default: '50000',
+    default: '5000',
     description:
       'Records of calls that are read back in each partition of the log, when rules begin to look at what sessions have done. Of sessions that began earlier every label is assumed.',
   }),

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StateChange } from '@customhouse/event-log/state-follower';
 import { stopKey, stopTarget, type StopKind } from '@customhouse/policy-contract/stops';
 import { ada } from '../../test/support/fakes.js';
+import { callerOf } from '../mcp/caller.js';
 import { Stops, type Running } from './stops.js';
 
 const topic = 'customhouse.state.policy';
@@ -53,6 +54,12 @@ describe('what is stopped', () => {
     ['agent', 'ada@example.com'],
   ])('does not concern a call by the stop of the %s "%s"', (kind, name) => {
     expect(following(stopped(kind, name)).against(new Flying())).toBeUndefined();
+  });
+
+  it('concerns a call also where the agent only acts for another one', () => {
+    const caller = callerOf({ ...ada.principal, delegation: [{ actor: 'planner' }, { actor: 'Broker' }] });
+    expect(following(stopped('agent', 'broker')).against(new Flying('bank', 'pay', caller))).toContain('the agent "broker"');
+    expect(following(stopped('person', 'broker')).against(new Flying('bank', 'pay', caller))).toBeUndefined();
   });
 
   it('holds while it is in force, each stop on its own', () => {

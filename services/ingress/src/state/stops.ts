@@ -43,9 +43,13 @@ export class Stops {
   /** In words, what is stopped that this call belongs to, and why. Undefined: nothing. */
   against(call: Stoppable): string | undefined {
     if (this.#words.size === 0) return undefined;
-    const { agent, person } = call.caller.principal;
+    const { agent, person, delegation = [] } = call.caller.principal;
     return (
-      this.#of('everything', '') ?? this.#of('server', call.server) ?? this.#of('tool', `${call.server}/${call.target}`) ?? this.#of('agent', agent) ?? this.#of('person', person)
+      this.#of('everything', '') ??
+      this.#of('server', call.server) ??
+      this.#of('tool', `${call.server}/${call.target}`) ??
+      this.#firstOf('agent', [agent, ...delegation.map(({ actor }) => actor)]) ??
+      this.#of('person', person)
     );
   }
 
@@ -62,6 +66,10 @@ export class Stops {
   #stop(call: Running): void {
     const words = this.against(call);
     if (words !== undefined) call.stop(words);
+  }
+
+  #firstOf(kind: StopKind, names: readonly string[]): string | undefined {
+    return names.map((name) => this.#of(kind, name)).find((words) => words !== undefined);
   }
 
   #of(kind: StopKind, name: string): string | undefined {
