@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { eventStoreMigrations, migrate } from '@customhouse/event-store/migrations';
@@ -32,6 +33,9 @@ export async function openDatabase(service: ServiceDefinition, settings: HostSet
       query_timeout: settings.databaseStatementTimeout_ms + 5_000,
       idle_in_transaction_session_timeout: 60_000,
       keepAlive: true,
+      // The server may end a connection in the moment between the pool that gives it away and whoever takes it, when neither listens. An error that nobody hears ends the process;
+      // the statement that comes next fails all the same.
+      onConnect: (client: EventEmitter): void => void client.on('error', () => undefined),
     },
   });
   try {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DynamicModule } from '@nestjs/common';
 import pg from 'pg';
 import { pino } from 'pino';
 import type { approvalPublished } from '@customhouse/events/approval/events';
@@ -27,6 +28,7 @@ import { KeyEncryptionKey } from '@customhouse/sealing/key-encryption-key';
 import { readKeyFile } from '@customhouse/sealing/key-file';
 import { createSealer, type FollowingSealer } from '@customhouse/sealing/node-sealer';
 import { loadSettings } from '@customhouse/settings/settings';
+import { NOTIFIERS, type Notifier } from '../src/adapters/notifier.js';
 import { approvalService } from '../src/service.js';
 
 export type HeldData = EventData<typeof callHeld>;
@@ -53,10 +55,16 @@ export class Gateway {
     readonly log: EventLog & TopicAdmin,
     private readonly writer: EventWriter,
     readonly sealer: FollowingSealer,
+    private readonly definition: typeof approvalService,
   ) {}
 
   /** `postgres`: a server on which databases may be made. `logUrl`: another log than one in a database there. */
-  static async start(options: { readonly postgres: string; readonly logUrl?: string; readonly settings?: Record<string, string> }): Promise<Gateway> {
+  static async start(options: {
+    readonly postgres: string;
+    readonly logUrl?: string;
+    readonly settings?: Record<string, string>;
+    readonly notifiers?: readonly Notifier[];
+  }): Promise<Gateway> {
     const folder = mkdtempSync(join(tmpdir(), 'customhouse-approval-'));
     const sealingKeyFile = join(folder, 'sealing.key');
     writeFileSync(sealingKeyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
@@ -75,19 +83,19 @@ export class Gateway {
     const writer = new EventWriter({ log, service: 'registry', instance: 'registry-1', heartbeat_ms });
     await writer.start();
     const sealer = createSealer({ kek: new KeyEncryptionKey(readKeyFile(sealingKeyFile, { create: false })), sink: writer, catchUp: () => catchUp(log, sealer) });
-    const gateway = new Gateway(environment, folder, log, writer, sealer);
+    const gateway = new Gateway(environment, folder, log, writer, sealer, telling(options.notifiers));
     await gateway.startService();
     return gateway;
   }
 
   async startService(changes: Record<string, string> = {}): Promise<void> {
-    this.service = await runServices({ services: [approvalService], environment: { ...this.environment, ...changes }, logger: pino({ level: 'silent' }) });
+    this.service = await runServices({ services: [this.definition], environment: { ...this.environment, ...changes }, logger: pino({ level: 'silent' }) });
     await this.service.ready;
   }
 
   /** Another replica, on the same log and database. */
   async anotherService(instance: string): Promise<Running> {
-    const other = await runServices({ services: [approvalService], environment: { ...this.environment, CUSTOMHOUSE_INSTANCE: instance }, logger: pino({ level: 'silent' }) });
+    const other = await runServices({ services: [this.definition], environment: { ...this.environment, CUSTOMHOUSE_INSTANCE: instance }, logger: pino({ level: 'silent' }) });
     await other.ready;
     return other;
   }
@@ -320,6 +328,19 @@ class Line {
   cut(): void {
     this.whole = false;
   }
+}
+
+/** The service, with other ways of telling people. */
+function telling(notifiers: readonly Notifier[] | undefined): typeof approvalService {
+  if (notifiers === undefined) return approvalService;
+  return {
+    ...approvalService,
+    module: (settings) => {
+      const module = approvalService.module(settings) as DynamicModule;
+      const others = (module.providers ?? []).filter((provider) => !('provide' in provider && provider.provide === NOTIFIERS));
+      return { ...module, providers: [...others, { provide: NOTIFIERS, useValue: notifiers }] };
+    },
+  };
 }
 
 async function catchUp(log: EventLog, sealer: FollowingSealer): Promise<void> {

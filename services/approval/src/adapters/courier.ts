@@ -14,6 +14,8 @@ import { findRequestById, toApproval } from './requests-view.js';
 /** Delivered side by side for each channel. */
 const most = 8;
 const longestPause_ms = 300_000;
+/** How much longer than an attempt its lease is: whoever held it has long given up when somebody else gets the notice. */
+const spare_ms = 30_000;
 
 /**
  * Tells people what waits to be told. Each channel has a loop of its own, so one that is slow or down keeps no other waiting, and none
@@ -60,8 +62,7 @@ export class Courier implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** True when there may be more to do at once. */
   private async round(notifier: Notifier): Promise<boolean> {
-    // Twice the time of an attempt: whoever holds the lease has long given up when somebody else gets it.
-    const lease_ms = this.settings.noticeTimeout_ms * 2;
+    const lease_ms = this.settings.noticeTimeout_ms + spare_ms;
     const claimed = await inTransaction(this.dataSource, (tx) => claimNotices(tx, notifier.channel, most, lease_ms));
     await Promise.all(claimed.map((notice) => this.tell(notifier, notice)));
     return claimed.length > 0;
