@@ -19,6 +19,15 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  { id: 'policy-explanation', source: 'docs/explanation/decisions.md', behaviour: 'A decision is made again from its record, and is the same.' },
+  {
+    id: 'policy-simulation',
+    source: 'docs/how-to/try-a-policy.md',
+    behaviour: 'A version is run over recorded calls before it decides, and says what would come out differently.',
+  },
+  { id: 'policy-shadow', source: 'docs/how-to/try-a-policy.md', behaviour: 'A version runs beside the active one on live calls, and counts the differences.' },
+  { id: 'kill-switch', source: 'docs/how-to/stop-an-agent.md', behaviour: 'A stop refuses all calls of an agent until it is lifted, whatever the rules say.' },
+  { id: 'kill-switch-held', source: 'docs/how-to/stop-an-agent.md', behaviour: 'A held call that is stopped is not sent, though a person approves it.' },
   {
     id: 'governed-methods',
     source: 'ARCHITECTURE.md',

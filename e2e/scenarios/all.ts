@@ -11,6 +11,7 @@ import { crashes } from './crash.js';
 import { federation } from './federation.js';
 import { identity } from './identity.js';
 import { methods } from './methods.js';
+import { policies } from './policies.js';
 import { World } from './world.js';
 
 /** Every scenario, on one gateway. Those that break things come last. */
@@ -40,6 +41,7 @@ export function allScenarios(mode: string, create: () => Promise<Gateway>, start
     identity(current);
     federation(current);
     methods(current);
+    policies(current);
     audit(current);
     clients(current);
     badInput(current);

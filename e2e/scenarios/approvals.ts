@@ -12,7 +12,7 @@ async function openRequests(w: World): Promise<Approval[]> {
 }
 
 /** Makes a call that is held, and resolves with its request when a person can see it. */
-async function hold(w: World, marker: string): Promise<{ pending: Promise<ToolResult>; request: Approval }> {
+export async function hold(w: World, marker: string): Promise<{ pending: Promise<ToolResult>; request: Approval }> {
   const before = new Set((await openRequests(w)).map((request) => request.approval));
   const pending = w.call('truth__act', { text: marker });
   pending.catch(() => undefined);
