@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import { readRules } from './rules-text.js';
@@ -22,6 +22,25 @@ export function builtInModule(): PolicyWasm {
   if (digest !== module) throw new Error(`policies/compiled/default.wasm is damaged: its digest is ${digest}, and ${module} was recorded when it was compiled`);
   builtIn = { digest, wasm };
   return builtIn;
+}
+
+/** Rego by file name, and what of it can be asked. */
+export interface RegoProgram {
+  readonly entrypoints: readonly string[];
+  readonly modules: Readonly<Record<string, string>>;
+}
+
+let program: RegoProgram | undefined;
+
+/** The Rego that the built-in module was compiled from, for compiling it together with Rego of an administrator. */
+export function builtInProgram(): RegoProgram {
+  if (program) return program;
+  const { entrypoints } = JSON.parse(readFileSync(new URL('../compiled/default.json', import.meta.url), 'utf8')) as { entrypoints: string[] };
+  const folder = new URL('../rego/', import.meta.url);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.rego') && !name.endsWith('_test.rego'));
+  // Under the names that tools/policy-bundle.mjs gave them: names are part of what is compiled.
+  program = { entrypoints, modules: Object.fromEntries(names.sort().map((name) => [`rego/${name}`, readFileSync(new URL(name, folder), 'utf8')])) };
+  return program;
 }
 
 export type BuiltInRules = 'starter' | 'development';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalise } from '@customhouse/kernel/canonical';
-import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import type { PolicyVersion, RegoFiles, WrittenCases } from '@customhouse/policy-contract/bundle';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
 
 /** SHA-256 in lower-case hexadecimal. */
@@ -8,17 +8,27 @@ export function sha256(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Makes a version of rules and the digest of a module. The same rules and module have the same digest, whatever their number and note. */
-export function makeVersion(parts: { readonly number: number; readonly module: string; readonly rules: RuleSet; readonly note: string }): PolicyVersion {
-  const { number, module, rules, note } = parts;
-  return { number, digest: contentDigest(module, rules), module, rules, note };
+/** What a version is made of. `module` is the digest of the compiled module. */
+export interface VersionParts {
+  readonly number: number;
+  readonly module: string;
+  readonly rules: RuleSet;
+  /** Rego of its own, by file name. None, unless given. */
+  readonly modules?: RegoFiles;
+  readonly cases?: WrittenCases;
+  readonly note: string;
+}
+
+/** A version that nobody has signed. The same content has the same digest, whatever its number and note. */
+export function makeVersion({ number, module, rules, modules = {}, cases = [], note }: VersionParts): PolicyVersion {
+  return { number, digest: contentDigest({ module, rules, modules, cases }), module, rules, modules, cases, note, signature: null };
 }
 
 /** True when a version is what its digest says. */
-export function isIntact(version: PolicyVersion): boolean {
-  return version.digest === contentDigest(version.module, version.rules);
+export function isIntact(version: Pick<PolicyVersion, 'digest' | 'module' | 'rules' | 'modules' | 'cases'>): boolean {
+  return version.digest === contentDigest(version);
 }
 
-function contentDigest(module: string, rules: RuleSet): string {
-  return sha256(canonicalise({ module, rules }));
+function contentDigest({ module, rules, modules, cases }: Pick<VersionParts, 'module' | 'rules' | 'modules' | 'cases'>): string {
+  return sha256(canonicalise({ cases, module, modules, rules }));
 }

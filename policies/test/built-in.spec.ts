@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PolicyVersion } from '@customhouse/policy-contract/bundle';
-import { builtInModule, builtInVersion } from '../src/built-in.js';
+import { builtInModule, builtInProgram, builtInVersion } from '../src/built-in.js';
 import { isIntact, makeVersion, sha256 } from '../src/version.js';
 
 describe('what comes with a release', () => {
@@ -15,6 +15,13 @@ describe('what comes with a release', () => {
     expect(PolicyVersion.parse(version)).toEqual(version);
     expect(version.number).toBe(0);
     expect(isIntact(version)).toBe(true);
+  });
+
+  it('is the Rego that the module was compiled from, and nothing that only tests it', () => {
+    const { entrypoints, modules } = builtInProgram();
+    expect(Object.keys(modules)).toContain('rego/decision.rego');
+    expect(Object.keys(modules).filter((name) => name.endsWith('_test.rego'))).toEqual([]);
+    expect(entrypoints).toContain('customhouse/decision');
   });
 
   it('is, for development, every starter rule and the one of the demonstration', () => {
@@ -32,18 +39,24 @@ describe('the digest of a version', () => {
     expect(makeVersion({ number: 5, module, rules, note: 'another' }).digest).toBe(builtInVersion().digest);
   });
 
-  it('changes with the rules and with the module', () => {
+  it('changes with everything that decides and everything that tests it', () => {
+    const one = { name: 'it reads', call: { server: 'files', tool: 'read' }, decision: { effect: 'allow', rules: ['readers'] } };
     const digests = [
       makeVersion({ number: 0, module, rules, note: '' }),
       makeVersion({ number: 0, module: 'e'.repeat(64), rules, note: '' }),
       makeVersion({ number: 0, module, rules: { version: 1, rules: rules.rules.slice(1) }, note: '' }),
+      makeVersion({ number: 0, module, rules, modules: { 'a.rego': 'package customhouse.custom' }, note: '' }),
+      makeVersion({ number: 0, module, rules, modules: { 'a_test.rego': 'package customhouse.custom' }, note: '' }),
+      makeVersion({ number: 0, module, rules, cases: [one], note: '' }),
     ];
-    expect(new Set(digests.map((version) => version.digest)).size).toBe(3);
+    expect(new Set(digests.map((version) => version.digest)).size).toBe(6);
   });
 
   it('shows when a version was changed', () => {
     const version = builtInVersion();
     const [first, ...rest] = version.rules.rules;
     expect(isIntact({ ...version, rules: { version: 1, rules: [{ ...first!, tools: ['files/*'] }, ...rest] } })).toBe(false);
+    expect(isIntact({ ...version, modules: { 'a.rego': 'package customhouse.custom' } })).toBe(false);
+    expect(isIntact({ ...version, module: 'e'.repeat(64) })).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 // contracts/published/jsonschema/policy-*.json: for editors, and for whoever writes rules with a program.
+import { PolicyBundle } from '@customhouse/policy-contract/bundle';
 import { PolicyCases } from '@customhouse/policy-contract/cases';
 import { PolicyInput } from '@customhouse/policy-contract/input';
 import { Decision } from '@customhouse/policy-contract/decision';
@@ -9,6 +10,7 @@ const documents = {
   'policy-rules': { schema: RuleSet, title: 'Customhouse policy rules' },
   'policy-cases': { schema: PolicyCases, title: 'Customhouse policy cases' },
   'policy-input': { schema: PolicyInput, title: 'What a Customhouse policy decides on' },
+  'policy-bundle': { schema: PolicyBundle, title: 'A version of a Customhouse policy, as a file' },
   'policy-decision': { schema: Decision, title: 'What a Customhouse policy decided' },
 };
 

@@ -23,6 +23,7 @@ describe('the settings of the embedded mode', () => {
       CUSTOMHOUSE_SPOOL_PATH: join(data, 'spool'),
       CUSTOMHOUSE_REGISTRY_STDIO: 'true',
       CUSTOMHOUSE_SEALING_KEY_FILE: join(data, 'sealing-key'),
+      CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE: join(data, 'policy-signing-key'),
       CUSTOMHOUSE_BOOTSTRAP_KEY_FILE: join(data, 'operator-key'),
       CUSTOMHOUSE_DATABASE_URL: local,
       CUSTOMHOUSE_LOG_URL: local,
@@ -40,6 +41,17 @@ describe('the settings of the embedded mode', () => {
     expect(statSync(join(data, 'operator-key')).mode & 0o777).toBe(0o600);
     expect(settingsOf(data, {}, addresses, local)).toEqual(first);
     expect(readFileSync(join(data, 'operator-key'), 'utf8')).toBe(key);
+  });
+
+  it('keep a key that signs the policy, as the policy service reads one, unless another one is named', () => {
+    settingsOf(data, { CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE: '/run/key' }, addresses, local);
+    expect(existsSync(join(data, 'policy-signing-key'))).toBe(false);
+    settingsOf(data, {}, addresses, local);
+    const key = readFileSync(join(data, 'policy-signing-key'), 'utf8');
+    expect(Buffer.from(key, 'base64url')).toHaveLength(32);
+    expect(statSync(join(data, 'policy-signing-key')).mode & 0o777).toBe(0o600);
+    settingsOf(data, {}, addresses, local);
+    expect(readFileSync(join(data, 'policy-signing-key'), 'utf8')).toBe(key);
   });
 
   it('put the log on Kafka when the environment says so', () => {

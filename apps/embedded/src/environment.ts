@@ -14,6 +14,7 @@ export function filesOf(data: string) {
   return {
     postgres: join(data, 'postgres'),
     sealingKey: join(data, 'sealing-key'),
+    policySigningKey: join(data, 'policy-signing-key'),
     operatorKey: join(data, 'operator-key'),
     agentKey: join(data, 'agent-key'),
     instance: join(data, 'instance'),
@@ -43,6 +44,10 @@ export function settingsOf(data: string, environment: Environment, addresses: Ad
   // A first start on this machine is for looking around: the rules hold one harmless call, so that approving can be seen.
   if (isLoopback(addresses.host)) own['CUSTOMHOUSE_POLICY_RULES_FILE'] = builtInRulesFile('development');
   if (!names(environment, 'CUSTOMHOUSE_SEALING_KEY_FILE')) own['CUSTOMHOUSE_SEALING_KEY_FILE'] = files.sealingKey;
+  if (!names(environment, 'CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE')) {
+    keptText(files.policySigningKey, () => randomSecret(''));
+    own['CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE'] = files.policySigningKey;
+  }
   if (databaseUrl !== undefined) own['CUSTOMHOUSE_DATABASE_URL'] = databaseUrl;
   // The log is on PostgreSQL unless somebody runs Kafka for it.
   if (!names(environment, 'CUSTOMHOUSE_LOG_URL')) Object.assign(own, logBeside(environment, databaseUrl));

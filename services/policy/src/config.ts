@@ -1,4 +1,5 @@
-import { count, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+import { count, milliseconds, optionalText, setting, type SettingsOf } from '@customhouse/settings/settings';
+import { z } from 'zod';
 
 /** Injection token of the settings of this service. */
 export const POLICY_SETTINGS = Symbol('PolicySettings');
@@ -9,6 +10,30 @@ export const policySettings = {
     schema: optionalText,
     description:
       'Rule file (YAML or JSON) that a new installation begins with, instead of the starter rules. Once a version is active the file decides nothing: later rules go through the API.',
+  }),
+  signingKeyFile: setting({
+    env: 'CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE',
+    schema: optionalText,
+    description:
+      'File with the Ed25519 key that signs every version when it is stored, readable by this user only. `customhouse up` creates it; for other deployments make one with (umask 077; openssl rand -base64 32 > FILE). Without it versions are not signed.',
+  }),
+  trustedKeysFile: setting({
+    env: 'CUSTOMHOUSE_POLICY_TRUSTED_KEYS_FILE',
+    schema: optionalText,
+    description:
+      'File with public keys in PEM, one after the other, whose bundles may be imported and whose versions may be activated, beside the own key: of other installations, and own ones of the past.',
+  }),
+  activateFrom: setting({
+    env: 'CUSTOMHOUSE_POLICY_ACTIVATE_FROM',
+    schema: z.enum(['tested', 'simulated', 'shadow'], 'must be tested, simulated or shadow'),
+    default: 'tested',
+    description: 'Stage that a version must have reached to be activated. Going back to the version before is possible from every stage.',
+  }),
+  regoTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_POLICY_REGO_TIMEOUT_MS',
+    schema: milliseconds.min(1_000, 'must be at least 1000'),
+    default: '30000',
+    description: 'Longest time for compiling or testing the Rego of one version. After it the version is refused.',
   }),
   history_days: setting({
     env: 'CUSTOMHOUSE_POLICY_HISTORY_DAYS',

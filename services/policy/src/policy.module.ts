@@ -1,4 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { Bundles } from './adapters/bundles.js';
+import { Candidates } from './adapters/candidates.js';
 import { CompiledVersions } from './adapters/compiled-versions.js';
 import { Drafting } from './adapters/drafting.js';
 import { ExplanationsController } from './adapters/explanations.controller.js';
@@ -8,14 +10,18 @@ import { InstallationOnly } from './adapters/installation-only.js';
 import { PolicyMetrics } from './adapters/metrics.js';
 import { PolicyController } from './adapters/policy.controller.js';
 import { Publication } from './adapters/publication.js';
+import { Rego } from './adapters/rego.js';
 import { ShadowConsumer } from './adapters/shadow.consumer.js';
 import { ShadowController } from './adapters/shadow.controller.js';
 import { Shadows } from './adapters/shadows.js';
+import { Signatures } from './adapters/signatures.js';
 import { SimulationsController } from './adapters/simulations.controller.js';
 import { Simulations } from './adapters/simulations.js';
+import { SourcesController } from './adapters/sources.controller.js';
 import { StartSet } from './adapters/start-set.js';
 import { StopsController } from './adapters/stops.controller.js';
 import { Stops } from './adapters/stops.js';
+import { Tests } from './adapters/tests.js';
 import { TrialMetrics } from './adapters/trial-metrics.js';
 import { Versions } from './adapters/versions.js';
 import { POLICY_SETTINGS, type PolicySettings } from './config.js';
@@ -25,12 +31,17 @@ export class PolicyModule {
   static with(settings: PolicySettings): DynamicModule {
     return {
       module: PolicyModule,
-      controllers: [PolicyController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
+      controllers: [PolicyController, SourcesController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
       providers: [
         { provide: POLICY_SETTINGS, useValue: settings },
+        Signatures,
         Versions,
         Stops,
+        Rego,
+        Candidates,
+        Tests,
         Drafting,
+        Bundles,
         CompiledVersions,
         PolicyMetrics,
         StartSet,

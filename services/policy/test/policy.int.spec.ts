@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { decode } from '@customhouse/event-log/decode';
 import type { StoredRecord } from '@customhouse/event-log/port';
 import { PolicyVersionDetail } from '@customhouse/http-contract/policy';
@@ -41,7 +42,7 @@ describe('the policy service', () => {
     it('tells the log what was stored and activated, in this order', async () => {
       const events = (await installation.told('customhouse.policy')).slice(0, 2);
       expect(events.map(({ type, data }) => [type, data])).toEqual([
-        ['policy.version.drafted', { version: builtInVersion('starter'), by: 'customhouse' }],
+        ['policy.version.drafted', { version: builtInVersion('starter'), by: 'customhouse', origin: null }],
         ['policy.version.activated', { number: 0, digest: builtInVersion('starter').digest, previous: null, by: 'customhouse' }],
       ]);
     });
@@ -280,17 +281,8 @@ describe('the policy service', () => {
 
     it('says what another version would decide, on a recorded input', async () => {
       const number = await installation.draft(set({ ...readers, id: 'ask', effect: 'hold' }));
-      const input = {
-        principal: { tenant: 'default', agent: 'claude', person: 'ann', groups: [], credential: 'key' },
-        client: null,
-        network: { address: '10.0.0.1' },
-        session: 's',
-        time: 1,
-        method: 'tools/call',
-        ...call,
-        arguments: {},
-        findings: [],
-      };
+      const recorded = JSON.parse(readFileSync(new URL('../../../contracts/policy/examples/input.json', import.meta.url), 'utf8')) as object;
+      const input = { ...recorded, ...call, arguments: {} };
       const { body } = await installation.ask('POST', '/v1/policy/decide', { version: number, input });
       expect(body).toMatchObject({ decision: { effect: 'hold', policy: { number } }, event: 'call.held' });
     });

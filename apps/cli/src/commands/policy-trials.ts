@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
 import { GovernedMethod } from '@customhouse/policy-contract/methods';
-import { policyRoutes, type PolicyDryRun } from '@customhouse/http-contract/policy';
+import { policyRoutes, type PolicyDryRun, type PolicyTestRun } from '@customhouse/http-contract/policy';
 import { versionNumber } from '../ids.js';
 import { differences, readCases } from '../policy-cases.js';
+import { isFolder, readSources } from '../policy-folder.js';
 import { CliProblem, type Exit } from '../problem.js';
 import { withExamples, type Runtime } from '../runtime.js';
 import type { Session } from '../session.js';
@@ -16,12 +17,19 @@ const each = (value: string, all: readonly string[]) => [...all, value];
 export function addPolicyTrials(policy: Command, runtime: Runtime): void {
   const test = policy
     .command('test')
-    .summary('run cases against a version')
-    .description('Asks a version what it decides about each case and compares the effect, the rules that fire, what approvers are asked, and the record.')
-    .argument('<file...>', 'files with cases in YAML')
+    .summary('run tests and cases')
+    .description(
+      'Runs tests in Rego and cases, and compares what is decided: the effect, the rules that fire, what approvers are asked, and the record. Of a folder: its own, with its own rules, and nothing is stored. Of files with cases: those, against a version. Without either: those that belong to the version, which is tested when all of them pass.',
+    )
+    .argument('[path...]', 'folders as "policy init" makes them, and files with cases in YAML')
     .option('--policy-version <number>', 'another version than the one that decides')
-    .action(runtime.action(testCases));
-  withExamples(test, { what: 'Does the policy still do what we rely on?', command: 'customhouse policy test cases.yaml' });
+    .action(runtime.action(runTests));
+  withExamples(
+    test,
+    { what: 'Does this folder do what its tests say?', command: 'customhouse policy test policy' },
+    { what: 'Does the policy still do what we rely on?', command: 'customhouse policy test cases.yaml' },
+    { what: 'May version 7 be activated?', command: 'customhouse policy test --policy-version 7' },
+  );
 
   const decide = policy
     .command('decide')
@@ -41,23 +49,65 @@ export function addPolicyTrials(policy: Command, runtime: Runtime): void {
   withExamples(decide, { what: 'May the build agent delete files?', command: 'customhouse policy decide files/delete_file path=/tmp/x --agent build --label destructive' });
 }
 
-async function testCases(session: Session, options: { readonly policyVersion?: string }, files: readonly string[]): Promise<Exit> {
-  const api = session.api('policy');
-  const version = versionOf(options);
-  const results: { file: string; name: string; passed: boolean; problems: string[] }[] = [];
-  for (const file of files) {
-    for (const single of readCases(readInput(file, session.surroundings.readStdin), file).cases) {
-      const answer = await api.request(policyRoutes.decide, { body: { ...version, call: single.call } });
-      const problems = differences(single, answer);
-      results.push({ file, name: single.name, passed: problems.length === 0, problems });
-    }
-  }
-  const failed = results.filter((result) => !result.passed);
-  session.terminal.result({ passed: results.length - failed.length, failed: failed.length, cases: results }, () => {
-    const details = failed.map(({ file, name, problems }) => `FAILED  ${file}: ${visibleLine(name)}\n${problems.map((problem) => `        ${visibleLine(problem)}\n`).join('')}`);
-    return `${details.join('')}${results.length - failed.length} of ${results.length} cases pass\n`;
+/** One test or case, and what became of it. */
+interface Tested {
+  readonly where: string;
+  readonly name: string;
+  readonly passed: boolean;
+  readonly problems: readonly string[];
+}
+
+async function runTests(session: Session, options: { readonly policyVersion?: string }, paths: readonly string[]): Promise<Exit> {
+  const parts = paths.length === 0 ? [await testVersion(session, options)] : [];
+  for (const path of paths) parts.push(isFolder(path) ? await testFolder(session, path) : { tests: await testCases(session, options, path), not_covered: {} });
+  const tests = parts.flatMap((part) => part.tests);
+  const failed = tests.filter((test) => !test.passed);
+  session.terminal.result({ passed: tests.length - failed.length, failed: failed.length, tests, not_covered: parts.map((part) => part.not_covered) }, () => {
+    const details = failed.map(
+      ({ where, name, problems }) => `FAILED  ${visibleLine(where)}: ${visibleLine(name)}\n${problems.map((problem) => `        ${visibleLine(problem)}\n`).join('')}`,
+    );
+    const missed = parts.flatMap(({ not_covered }) =>
+      Object.entries(not_covered).map(([file, rows]) => `no Rego test runs ${visibleLine(file)}, line ${rows.map(rangeOf).join(', ')}\n`),
+    );
+    return `${details.join('')}${missed.join('')}${tests.length - failed.length} of ${tests.length} tests pass\n`;
   });
   return failed.length === 0 ? 'ok' : 'failed';
+}
+
+async function testVersion(session: Session, options: { readonly policyVersion?: string }) {
+  const api = session.api('policy');
+  const number = versionOf(options).version ?? (await api.request(policyRoutes.active)).number;
+  return inOwnWords(await api.request(policyRoutes.test, { params: { number } }), `version ${number}`);
+}
+
+async function testFolder(session: Session, path: string) {
+  return inOwnWords(await session.api('policy').request(policyRoutes.check, { body: readSources(path, session.surroundings.readStdin) }), path);
+}
+
+function inOwnWords({ tests, not_covered }: PolicyTestRun, where: string): { readonly tests: Tested[]; readonly not_covered: PolicyTestRun['not_covered'] } {
+  return {
+    tests: tests.map(({ name, file, line, passed, message }) => ({
+      where: file === null ? where : `${where} ${file}:${line}`,
+      name,
+      passed,
+      problems: passed ? [] : message.split(/; |\n/).filter((part) => part !== ''),
+    })),
+    not_covered,
+  };
+}
+
+async function testCases(session: Session, options: { readonly policyVersion?: string }, file: string): Promise<Tested[]> {
+  const api = session.api('policy');
+  const tests: Tested[] = [];
+  for (const single of readCases(readInput(file, session.surroundings.readStdin), file).cases) {
+    const problems = differences(single, await api.request(policyRoutes.decide, { body: { ...versionOf(options), call: single.call } }));
+    tests.push({ where: file, name: single.name, passed: problems.length === 0, problems });
+  }
+  return tests;
+}
+
+function rangeOf([first, last]: readonly [number, number]): string {
+  return first === last ? String(first) : `${first} to ${last}`;
 }
 
 interface DecideOptions {

@@ -3,20 +3,21 @@ import { stringify } from 'yaml';
 import { policyRoutes, type PolicyVersionDetail, type PolicyVersionSummary } from '@customhouse/http-contract/policy';
 import { versionNumber } from '../ids.js';
 import { addPageOptions, readPages, showPage, type PageOptions } from '../pages.js';
-import { readCases } from '../policy-cases.js';
-import { CliProblem } from '../problem.js';
+import { readSources, readWrittenCases } from '../policy-folder.js';
 import { withExamples, type Runtime } from '../runtime.js';
 import type { Session } from '../session.js';
 import { pairs, type Column } from '../table.js';
-import { readInput } from '../values.js';
 import { visibleBlock, visibleLine } from '../visible.js';
 import { addPolicyHistory } from './policy-history.js';
+import { addPolicySources } from './policy-sources.js';
 import { addPolicyTrials } from './policy-trials.js';
 
 const columns: readonly Column<PolicyVersionSummary>[] = [
   { title: 'VERSION', value: (row) => row.number },
-  { title: 'ACTIVE', value: (row) => (row.active ? 'yes' : '') },
+  { title: 'STAGE', value: (row) => row.stage },
   { title: 'RULES', value: (row) => row.rules_count },
+  { title: 'REGO', value: (row) => row.modules_count },
+  { title: 'CASES', value: (row) => row.cases_count },
   { title: 'DRAFTED', value: (row) => row.drafted },
   { title: 'BY', value: (row) => row.drafted_by, max: 32 },
   { title: 'DIGEST', value: (row) => row.digest.slice(0, 12) },
@@ -43,11 +44,12 @@ export function addPolicy(program: Command, runtime: Runtime): void {
     .command('draft')
     .summary('store rules as a new version')
     .description(
-      'Stores rules as a new version, which decides nothing yet. Rules that are not valid, or that do not do what the cases say, are not stored; every fault is named with its line.',
+      'Stores rules, Rego, tests and cases as a new version, which decides nothing yet. What is not valid, or does not do what its tests and cases say, is not stored; every fault is named with its line.',
     )
-    .argument('<file>', 'rules in YAML or JSON; "-" reads standard input')
+    .argument('<path>', 'rules in YAML or JSON, or a folder as "policy init" makes one; "-" reads rules from standard input')
     .option('--note <text>', 'what changes, for whoever reads the list', '')
-    .option('--cases <file>', 'cases in YAML that the rules must pass')
+    .option('--cases <file>', 'cases in YAML that it must pass, beside those in the folder')
+    .option('--untested', 'store it without running its tests; it cannot be activated until they pass')
     .option('--activate', 'let it decide at once')
     .action(runtime.action(draftRules));
   withExamples(
@@ -72,6 +74,7 @@ export function addPolicy(program: Command, runtime: Runtime): void {
     .description('Lets the version decide that decided before the present one. A second rollback undoes the first.')
     .option('--expected <version>', 'only if this version decides now')
     .action(runtime.action(rollback));
+  addPolicySources(policy, runtime);
   addPolicyTrials(policy, runtime);
   addPolicyHistory(policy, runtime);
 }
@@ -91,32 +94,21 @@ async function versions(session: Session, options: PageOptions): Promise<void> {
 interface DraftOptions {
   readonly note: string;
   readonly cases?: string;
+  readonly untested?: true;
   readonly activate?: true;
 }
 
-/** Longer texts than this are sent as a document. */
-const longestText = 262_144;
-
-async function draftRules(session: Session, { note, cases, activate: atOnce }: DraftOptions, file: string): Promise<void> {
+async function draftRules(session: Session, { note, cases: more, untested, activate: atOnce }: DraftOptions, path: string): Promise<void> {
   const api = session.api('policy');
-  const text = readInput(file, session.surroundings.readStdin);
-  const rules = text.length > longestText ? ((await parsedRules(text, file)) as never) : text;
-  const body = { rules, note, ...(cases !== undefined && { cases: readCases(readInput(cases, session.surroundings.readStdin), cases).cases }) };
+  const { readStdin } = session.surroundings;
+  const { rules, modules, cases } = readSources(path, readStdin);
+  const body = { rules, modules, cases: more === undefined ? cases : [...cases, ...readWrittenCases(more, readStdin)], note, untested: untested === true };
   const drafted = await api.request(policyRoutes.draft, { body });
   if (!atOnce) {
     return session.terminal.result(drafted, () => `Version ${drafted.number} is stored and decides nothing yet: customhouse policy activate ${drafted.number}\n`);
   }
   const active = await api.request(policyRoutes.activate, { params: { number: drafted.number }, body: {} });
   session.terminal.result(active, () => `Version ${active.number} is stored and decides from now on.\n`);
-}
-
-async function parsedRules(text: string, file: string): Promise<unknown> {
-  const { parse } = await import('yaml');
-  try {
-    return parse(text) as unknown;
-  } catch (error) {
-    throw new CliProblem('usage', `${file} is not YAML: ${(error as Error).message}`);
-  }
 }
 
 async function activate(session: Session, options: { readonly expected?: string }, version: string): Promise<void> {
@@ -138,9 +130,14 @@ function describe(detail: PolicyVersionDetail): string {
     ['version', detail.number],
     ['decides', detail.active ? `yes, since ${detail.activated} (${detail.activated_by})` : 'no'],
     ['drafted', `${detail.drafted} by ${detail.drafted_by}`],
+    ['stage', detail.stage],
     ['note', detail.note],
     ['digest', detail.digest],
+    ['signed with', detail.signed_by ?? 'no key'],
+    ['imported', detail.origin && `version ${detail.origin.number} of another installation, digest ${detail.origin.digest}`],
+    ['cases', detail.cases_count],
   ]);
   const rules = detail.rules.rules.map((rule) => `  ${rule.effect.padEnd(6)}  ${visibleLine(rule.id)}: ${visibleLine(rule.reason)}\n`).join('');
-  return `${facts}\n${rules}\n${visibleBlock(stringify(detail.rules, { lineWidth: 0 }))}`;
+  const modules = Object.entries(detail.modules).map(([name, text]) => `\n# ${name}\n${visibleBlock(text)}`);
+  return `${facts}\n${rules}\n${visibleBlock(stringify(detail.rules, { lineWidth: 0 }))}${modules.join('')}`;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import { PolicyVersion, Sha256 } from '@customhouse/policy-contract/bundle';
 import { Stop, StopTarget } from '@customhouse/policy-contract/stops';
 import { defineEvent } from '../catalogue.js';
 import { Timestamp, Ulid } from '../envelope.js';
@@ -9,7 +9,19 @@ export const policyDrafted = defineEvent({
   version: 1,
   topic: 'customhouse.policy',
   summary: 'A policy version was stored; it decides nothing yet.',
-  schema: z.strictObject({ version: PolicyVersion, by: z.string() }),
+  schema: z.strictObject({
+    version: PolicyVersion,
+    by: z.string(),
+    /** The version of another installation that it was imported from, and the key that had signed that. Null: it was written here. */
+    origin: z.strictObject({ number: z.int().nonnegative(), digest: Sha256, key: Sha256.nullable() }).nullable(),
+  }),
+});
+export const policyTested = defineEvent({
+  type: 'policy.version.tested',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'The tests and cases of a policy version were run. One that fails cannot be activated.',
+  schema: z.strictObject({ number: z.int(), digest: z.string(), passed: z.int().nonnegative(), failed: z.int().nonnegative(), by: z.string() }),
 });
 const counted = z.int().nonnegative();
 export const policySimulated = defineEvent({
@@ -42,7 +54,16 @@ export const shadowEnded = defineEvent({
   version: 1,
   topic: 'customhouse.policy',
   summary: 'A policy version no longer runs in the shadow of the active one.',
-  schema: z.strictObject({ shadow: Ulid, number: z.int(), calls: counted, newly_allowed: counted, newly_held: counted, newly_refused: counted, other_terms: counted, by: z.string() }),
+  schema: z.strictObject({
+    shadow: Ulid,
+    number: z.int(),
+    calls: counted,
+    newly_allowed: counted,
+    newly_held: counted,
+    newly_refused: counted,
+    other_terms: counted,
+    by: z.string(),
+  }),
 });
 export const policyActivated = defineEvent({
   type: 'policy.version.activated',

@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import type { StateChange } from '@customhouse/event-log/state-follower';
+import { signatureProblem, type TrustedKey } from '@customhouse/policies/signature';
+import { isIntact } from '@customhouse/policies/version';
 import { ActivePolicy } from '@customhouse/policy-engine/active-policy';
 import type { Policy } from '@customhouse/policy-engine/policy';
 
@@ -10,6 +12,8 @@ const modulePrefix = 'module/';
 /** The policy in force, followed from `customhouse.state.policy`. While there is none, calls are refused. */
 export class FollowedPolicy {
   readonly #active: ActivePolicy;
+  /** Why the version that arrived last is not used, whatever it is. */
+  #untrusted: string | undefined;
   /** Changes are made ready one after the other, in their order. */
   #pending: Promise<void> = Promise.resolve();
 
@@ -17,6 +21,8 @@ export class FollowedPolicy {
     builtIn: { readonly digest: string; readonly wasm: Uint8Array },
     private readonly logger: Logger,
     private readonly onChange: () => void,
+    /** Where there are any, a version decides only when one of them signed it. */
+    private readonly keys: readonly TrustedKey[] = [],
   ) {
     this.#active = new ActivePolicy(builtIn, { onError: (error) => logger.error({ error }, 'the policy could not be evaluated; the call was refused') });
   }
@@ -26,7 +32,7 @@ export class FollowedPolicy {
   }
 
   get problem(): string | undefined {
-    return this.#active.problem;
+    return this.#untrusted ?? this.#active.problem;
   }
 
   apply(change: StateChange): void {
@@ -45,13 +51,22 @@ export class FollowedPolicy {
     if (key === 'active') {
       if (event?.foreign !== undefined)
         this.logger.error({ version: event.version }, 'the active policy is written in a form that this release does not know; calls are refused until it is upgraded');
-      await this.#active.versionArrived((data as PolicyVersion | undefined) ?? null);
-      if (this.#active.problem !== undefined) this.logger.error(this.#active.problem);
+      const version = data as PolicyVersion | undefined;
+      this.#untrusted = version && this.#distrust(version);
+      await this.#active.versionArrived(this.#untrusted === undefined ? (version ?? null) : null);
+      if (this.problem !== undefined) this.logger.error(this.problem);
       this.onChange();
     } else if (key.startsWith(modulePrefix) && data !== undefined) {
       await this.#takeModule(key.slice(modulePrefix.length), (data as { readonly wasm: string }).wasm);
       this.onChange();
     }
+  }
+
+  /** In words, why a version must not decide. Its digest is compared because the signature is over that. */
+  #distrust(version: PolicyVersion): string | undefined {
+    if (this.keys.length === 0) return undefined;
+    const { number, digest } = version;
+    return signatureProblem(version, this.keys) ?? (isIntact(version) ? undefined : `version ${number} of the policy is not what its digest ${digest} says, so nobody signed it`);
   }
 
   async #takeModule(digest: string, text: string): Promise<void> {

@@ -1,89 +1,87 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import type { policyRoutes } from '@customhouse/http-contract/policy';
-import type { Problem } from '@customhouse/http-contract/problem';
-import type { BodyOf } from '@customhouse/http-contract/route';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import { dataSourceOf } from '@customhouse/nest/tokens';
-import { builtInModule } from '@customhouse/policies/built-in';
-import { readRules, RulesInvalid } from '@customhouse/policies/rules-text';
-import { makeVersion } from '@customhouse/policies/version';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
-import { RuleSet } from '@customhouse/policy-contract/rules';
-import { compilePolicy, type Policy } from '@customhouse/policy-engine/policy';
-import { PolicyUnusable } from '@customhouse/policy-engine/policy-module';
-import { runCases } from '@customhouse/policy-engine/run-cases';
+import { compilePolicy } from '@customhouse/policy-engine/policy';
+import { Candidates, invalidRego, readCases, type Candidate, type Problems, type Sources } from './candidates.js';
+import type { Origin } from './events.js';
+import { Tests, type TestRun } from './tests.js';
 import { Versions } from './versions.js';
 
-type Problems = NonNullable<Problem['problems']>;
-
-/** More would say nothing new. */
-const mostProblems = 50;
-
-/** The rules were not stored. */
-export class DraftRefused extends Error {
-  override readonly name = 'DraftRefused';
-  constructor(
-    readonly rule: 'invalid-rules' | 'cases-failed',
-    readonly problems: Problems,
-    options?: ErrorOptions,
-  ) {
-    super(problems.map((problem) => `${problem.pointer}: ${problem.message}`).join('; '), options);
+/** Tests or cases fail, so nothing was stored or activated. */
+export class TestsFailed extends Error {
+  override readonly name = 'TestsFailed';
+  constructor(readonly problems: Problems) {
+    super(problems.map((problem) => `${problem.pointer}: ${problem.message}`).join('; '));
   }
 }
 
-/** Stores rules that can be read, compiled, and that do what their cases say. */
+/** Stores what can be read and compiled, and does what its tests and cases say; and runs those of what is stored. */
 @Injectable()
 export class Drafting {
   constructor(
     @Inject(dataSourceOf('policy')) private readonly dataSource: DataSource,
     @Inject(Versions) private readonly versions: Versions,
+    @Inject(Candidates) private readonly candidates: Candidates,
+    @Inject(Tests) private readonly tests: Tests,
   ) {}
 
-  /** Throws DraftRefused. */
-  async draft({ rules: given, note, cases }: BodyOf<typeof policyRoutes.draft>, by: string): Promise<PolicyVersion> {
-    const rules = typeof given === 'string' ? readText(given) : readDocument(given);
-    const module = builtInModule();
-    const policy = await compile(makeVersion({ number: 0, module: module.digest, rules, note }), module.wasm);
-    const failed = runCases(policy, cases);
-    if (failed.length > 0) {
-      throw new DraftRefused(
-        'cases-failed',
-        failed.map(({ name, differences }) => ({ pointer: `/body/cases/${cases.findIndex((one) => one.name === name)}`, message: `${name}: ${differences.join('; ')}` })),
-      );
+  /** Rejects with SourcesInvalid. */
+  async check(sources: Sources): Promise<TestRun> {
+    return this.run(await this.candidates.read(sources));
+  }
+
+  /** Rejects with SourcesInvalid and TestsFailed. */
+  async draft(sources: Sources, { note, by, untested }: { readonly note: string; readonly by: string; readonly untested: boolean }): Promise<PolicyVersion> {
+    return this.store(await this.candidates.read(sources), { note, by, untested, origin: null });
+  }
+
+  /** Rejects like `draft`. */
+  async store(
+    candidate: Candidate,
+    { note, by, untested, origin }: { readonly note: string; readonly by: string; readonly untested: boolean; readonly origin: Origin | null },
+  ): Promise<PolicyVersion> {
+    const { rules, modules, cases } = candidate.version;
+    const run = untested ? undefined : await this.run(candidate);
+    if (run) throwFailures(run, cases.length);
+    const draft = { module: candidate.module, rules, modules, cases, note, by, origin, passed: run?.passed ?? null };
+    return inTransaction(this.dataSource, (tx) => this.versions.draft(tx, draft));
+  }
+
+  /** Runs the tests of a stored version and records what came out. Undefined when there is none of this number. Rejects with VersionDamaged. */
+  async test(number: number, by: string): Promise<TestRun | undefined> {
+    const stored = await this.versions.load(this.dataSource, number);
+    if (!stored) return undefined;
+    const { version, module } = stored;
+    const policy = await compilePolicy(version, module.wasm);
+    const run = await this.run({ version, policy, cases: readCases(version.cases), module });
+    await inTransaction(this.dataSource, (tx) => this.versions.tested(tx, { number, digest: version.digest, passed: run.passed, failed: run.failed, by }));
+    return run;
+  }
+
+  /** Rejects with TestsFailed when a test of this stored version fails. */
+  async prove(number: number, by: string): Promise<void> {
+    const run = await this.test(number, by);
+    if (run) throwFailures(run);
+  }
+
+  private async run(candidate: Candidate): Promise<TestRun> {
+    try {
+      return await this.tests.run(candidate);
+    } catch (error) {
+      throw invalidRego(error);
     }
-    return inTransaction(this.dataSource, (tx) => this.versions.draft(tx, { module, rules, note, by }));
   }
 }
 
-function readText(text: string): RuleSet {
-  try {
-    return readRules(text);
-  } catch (error) {
-    if (!(error instanceof RulesInvalid)) throw error;
-    const problems = error.problems.map(({ line, column, path, message }) => ({
-      pointer: '/body/rules',
-      message: `line ${line}, column ${column}: ${path ? `${path}: ` : ''}${message}`,
-    }));
-    throw new DraftRefused('invalid-rules', problems, { cause: error });
-  }
-}
-
-function readDocument(document: unknown): RuleSet {
-  const parsed = RuleSet.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.slice(0, mostProblems).map((issue) => {
-    const tokens = issue.path.map((part) => String(part).replaceAll('~', '~0').replaceAll('/', '~1'));
-    return { pointer: ['/body/rules', ...tokens].join('/'), message: issue.message };
+/** `cases`: how many of the last tests stand in the body of the request. */
+function throwFailures({ tests }: TestRun, cases = 0): void {
+  const first = tests.length - cases;
+  const failures = tests.flatMap(({ kind, name, file, line, passed, message }, index) => {
+    if (passed) return [];
+    if (kind === 'case') return [{ pointer: cases === 0 ? '/cases' : `/body/cases/${index - first}`, message: `${name}: ${message}` }];
+    return [{ pointer: cases === 0 ? '/modules' : `/body/modules/${file}`, message: `line ${line}: ${name}: ${message}` }];
   });
-  throw new DraftRefused('invalid-rules', problems, { cause: parsed.error });
-}
-
-async function compile(version: PolicyVersion, wasm: Uint8Array): Promise<Policy> {
-  try {
-    return await compilePolicy(version, wasm);
-  } catch (error) {
-    if (error instanceof PolicyUnusable) throw new DraftRefused('invalid-rules', [{ pointer: '/body/rules', message: error.message }], { cause: error });
-    throw error;
-  }
+  if (failures.length > 0) throw new TestsFailed(failures);
 }

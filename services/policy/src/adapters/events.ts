@@ -1,4 +1,4 @@
-import { policyActivated, policyDrafted, policyModulePublished, policyPublished } from '@customhouse/events/policy/events';
+import { policyActivated, policyDrafted, policyModulePublished, policyPublished, policyTested } from '@customhouse/events/policy/events';
 import type { NewEvent } from '@customhouse/event-log/sink';
 import type { StreamEvent } from '@customhouse/event-store/streams';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
@@ -14,8 +14,19 @@ export function versionStream(number: number): string {
   return `policy-version-${number}`;
 }
 
-export function toDrafted(version: PolicyVersion, by: string): NewEvent {
-  return { declaration: policyDrafted, subject: versionStream(version.number), key, data: { version, by } };
+/** Where an imported version came from, and the key that had signed it there. */
+export interface Origin {
+  readonly number: number;
+  readonly digest: string;
+  readonly key: string | null;
+}
+
+export function toDrafted(version: PolicyVersion, by: string, origin: Origin | null): NewEvent {
+  return { declaration: policyDrafted, subject: versionStream(version.number), key, data: { version, by, origin } };
+}
+
+export function toTested(tested: { readonly number: number; readonly digest: string; readonly passed: number; readonly failed: number; readonly by: string }): NewEvent {
+  return { declaration: policyTested, subject: versionStream(tested.number), key, data: tested };
 }
 
 export function toActivated(event: VersionActivated): NewEvent {

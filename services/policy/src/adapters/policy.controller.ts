@@ -1,8 +1,8 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
-import { casesFailed, invalidRules, policyRoutes, type PolicyDryRun, type PolicyVersionDetail } from '@customhouse/http-contract/policy';
-import { conflict, invalidRequest, notFound, type ProblemKind } from '@customhouse/http-contract/problem';
+import { policyRoutes, type PolicyDryRun, type PolicyVersionDetail } from '@customhouse/http-contract/policy';
+import { invalidRequest, notFound } from '@customhouse/http-contract/problem';
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf } from '@customhouse/http-contract/route';
 import type { Tx } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
@@ -12,15 +12,14 @@ import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf, LOGGER } from '@customhouse/nest/tokens';
 import { explanation } from '@customhouse/policy-engine/explanation';
 import { inputOf, recordedAs } from '@customhouse/policy-engine/run-cases';
-import { ActivationRefused } from '../domain/activation.js';
+import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
+import { SourcesInvalid } from './candidates.js';
 import { CompiledVersions } from './compiled-versions.js';
-import { Drafting, DraftRefused } from './drafting.js';
+import { Drafting, TestsFailed } from './drafting.js';
 import { PolicyMetrics } from './metrics.js';
+import { withProblems } from './refusals.js';
 import { Versions } from './versions.js';
 import { findVersion, findVersions, toDetail, toSummary } from './versions-view.js';
-
-const refusals: Record<ActivationRefused['rule'], ProblemKind> = { 'not-found': notFound, 'another-version-active': conflict, 'nothing-before': conflict };
-const drafts = { 'invalid-rules': invalidRules, 'cases-failed': casesFailed };
 
 @Controller()
 export class PolicyController {
@@ -30,6 +29,7 @@ export class PolicyController {
     @Inject(Drafting) private readonly drafting: Drafting,
     @Inject(CompiledVersions) private readonly compiled: CompiledVersions,
     @Inject(PolicyMetrics) private readonly metrics: PolicyMetrics,
+    @Inject(POLICY_SETTINGS) private readonly settings: PolicySettings,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -54,16 +54,19 @@ export class PolicyController {
 
   @Handle(policyRoutes.draft)
   async draft(@Body({ schema: policyRoutes.draft.body }) body: BodyOf<typeof policyRoutes.draft>, @Caller() caller: CallerIdentity): Promise<PolicyVersionDetail> {
-    try {
-      const version = await this.drafting.draft(body, caller.person);
-      this.metrics.drafted('stored');
-      this.logger.info({ number: version.number, digest: version.digest, by: caller.person }, 'a version of the policy was stored');
-      return await this.detail(version.number);
-    } catch (error) {
-      if (!(error instanceof DraftRefused)) throw error;
-      this.metrics.drafted(error.rule);
-      throw new ProblemError(drafts[error.rule], error.message, [...error.problems], { cause: error });
-    }
+    const { note, untested, ...sources } = body;
+    const version = await withProblems(async () => {
+      try {
+        return await this.drafting.draft(sources, { note, by: caller.person, untested });
+      } catch (error) {
+        if (error instanceof SourcesInvalid) this.metrics.drafted('invalid-rules');
+        if (error instanceof TestsFailed) this.metrics.drafted('cases-failed');
+        throw error;
+      }
+    });
+    this.metrics.drafted('stored');
+    this.logger.info({ number: version.number, digest: version.digest, by: caller.person }, 'a version of the policy was stored');
+    return this.detail(version.number);
   }
 
   @Handle(policyRoutes.activate)
@@ -72,8 +75,10 @@ export class PolicyController {
     @Body({ schema: policyRoutes.activate.body }) { expected }: BodyOf<typeof policyRoutes.activate>,
     @Caller() caller: CallerIdentity,
   ): Promise<PolicyVersionDetail> {
+    const active = await findVersion(this.dataSource, { active: true });
+    if (active?.number !== number) await withProblems(() => this.drafting.prove(number, caller.person));
     // Activating twice is activating once, so it may be tried again when the fate of a commit is unknown.
-    return this.change(caller, true, (tx) => this.versions.activate(tx, number, caller.person, expected));
+    return this.change(caller, true, (tx) => this.versions.activate(tx, number, { by: caller.person, from: this.settings.activateFrom, expected }));
   }
 
   @Handle(policyRoutes.rollback)
@@ -102,17 +107,12 @@ export class PolicyController {
     repeatable: boolean,
     work: (tx: Tx) => Promise<{ readonly number: number; readonly changed: boolean }>,
   ): Promise<PolicyVersionDetail> {
-    try {
-      const { number, changed } = await inTransaction(this.dataSource, work, { repeatable });
-      if (changed) {
-        this.metrics.activated(number);
-        this.logger.info({ number, by: caller.person }, 'a version of the policy was activated');
-      }
-      return await this.detail(number);
-    } catch (error) {
-      if (error instanceof ActivationRefused) throw new ProblemError(refusals[error.rule], error.message, undefined, { cause: error });
-      throw error;
+    const { number, changed } = await withProblems(() => inTransaction(this.dataSource, work, { repeatable }));
+    if (changed) {
+      this.metrics.activated(number);
+      this.logger.info({ number, by: caller.person }, 'a version of the policy was activated');
     }
+    return this.detail(number);
   }
 
   private async detail(number: number): Promise<PolicyVersionDetail> {

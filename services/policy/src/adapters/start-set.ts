@@ -40,7 +40,9 @@ export class StartSet {
     const note = rulesFile === undefined ? builtInVersion('starter').note : 'The rules of the file that the installation began with.';
     const module = builtInModule();
     await compilePolicy(makeVersion({ number: 0, module: module.digest, rules, note }), module.wasm);
-    const begun = await inTransaction(this.dataSource, (tx) => this.versions.begin(tx, { module, rules, note, by: itself }), { repeatable: true });
+    const begun = await inTransaction(this.dataSource, (tx) => this.versions.begin(tx, { module, rules, modules: {}, cases: [], note, by: itself, origin: null, passed: null }), {
+      repeatable: true,
+    });
     if (begun) this.logger.info({ rules: rules.rules.length, file: rulesFile }, 'the policy begins with its start rules, as version 0');
   }
 

@@ -1,14 +1,16 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { oneRow, rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { Streams } from '@customhouse/event-store/streams';
 import { canonicalise } from '@customhouse/kernel/canonical';
 import type { PolicyWasm } from '@customhouse/policies/built-in';
 import { isIntact, makeVersion, sha256 } from '@customhouse/policies/version';
-import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import type { PolicySignature, PolicyVersion, RegoFiles, WrittenCases } from '@customhouse/policy-contract/bundle';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
-import { decide, evolve, initial, type Command, type VersionName } from '../domain/activation.js';
-import { activationStream, toActivated, toDrafted, toPublished, toVersionActivated, versionStream } from './events.js';
+import { ActivationRefused, decide, evolve, initial, type Command, type VersionName } from '../domain/activation.js';
+import { stageOf, type Progress, type Stage } from '../domain/stage.js';
+import { activationStream, toActivated, toDrafted, toPublished, toTested, toVersionActivated, versionStream, type Origin } from './events.js';
+import { Signatures } from './signatures.js';
 
 /** A stored version or module is not what its digest says. Nothing was done with it. */
 export class VersionDamaged extends Error {
@@ -19,8 +21,13 @@ export class VersionDamaged extends Error {
 export interface Draft {
   readonly module: PolicyWasm;
   readonly rules: RuleSet;
+  readonly modules: RegoFiles;
+  readonly cases: WrittenCases;
   readonly note: string;
   readonly by: string;
+  readonly origin: Origin | null;
+  /** How many tests and cases passed. Null: they were not run. One that fails is no reason to be here. */
+  readonly passed: number | null;
 }
 
 /** A version with all that is needed to decide by it. */
@@ -29,45 +36,83 @@ export interface StoredVersion {
   readonly module: PolicyWasm;
 }
 
+/** The columns that hold what a version is. */
+const content = 'version.number, version.digest, version.module, version.rules, version.modules, version.cases, version.note, version.signature';
+
+interface ContentRow {
+  readonly number: number;
+  readonly digest: string;
+  readonly module: string;
+  readonly rules: string;
+  readonly modules: string;
+  readonly cases: string;
+  readonly note: string;
+  readonly signature: string | null;
+}
+
 /** The versions of the policy: their streams, the view, and what the log gets are written together in the caller's transaction. */
 @Injectable()
 export class Versions {
   private readonly streams = new Streams();
   private readonly outbox = new Outbox();
 
+  constructor(@Inject(Signatures) private readonly signatures: Signatures) {}
+
   /** Stores and activates the first version of an installation. False when there is one already. */
   async begin(tx: Tx, draft: Draft): Promise<boolean> {
     await oneAtATime(tx);
     if ((await rowsOf(tx, 'select number from versions limit 1')).length > 0) return false;
     const { number } = await this.draft(tx, draft);
-    await this.activate(tx, number, draft.by);
+    await this.activate(tx, number, { by: draft.by, from: 'draft' });
     return true;
   }
 
-  /** Stores rules under the next number. */
+  /** Stores and signs a version under the next number. */
   async draft(tx: Tx, draft: Draft): Promise<PolicyVersion> {
-    const { module, rules, note, by } = draft;
+    const { module, rules, modules, cases, note, by, origin, passed } = draft;
     await oneAtATime(tx);
     const { number } = await oneRow<{ number: number }>(tx, 'select coalesce(max(number) + 1, 0) as number from versions');
-    const version = makeVersion({ number, module: module.digest, rules, note });
-    await this.streams.append(tx, versionStream(number), 0, [toDrafted(version, by)]);
+    const version = this.signatures.sign(makeVersion({ number, module: module.digest, rules, modules, cases, note }));
+    const { digest, signature } = version;
+    await this.streams.append(tx, versionStream(number), 0, [toDrafted(version, by, origin), ...(passed === null ? [] : [toTested({ number, digest, passed, failed: 0, by })])]);
     await tx.query('insert into modules (digest, wasm) values ($1, $2) on conflict do nothing', [module.digest, Buffer.from(module.wasm)]);
-    await tx.query('insert into versions (number, digest, module, rules, rules_count, note, drafted_by) values ($1, $2, $3, $4, $5, $6, $7)', [
+    const row = {
       number,
-      version.digest,
-      version.module,
-      canonicalise(rules),
-      rules.rules.length,
+      digest,
+      module: version.module,
+      rules: canonicalise(rules),
+      rules_count: rules.rules.length,
+      modules: canonicalise(modules),
+      modules_count: Object.keys(modules).length,
+      cases: canonicalise(cases),
+      cases_count: cases.length,
+      signature: signature && canonicalise(signature),
+      origin: origin && canonicalise(origin),
       note,
-      by,
-    ]);
+      drafted_by: by,
+    };
+    const names = Object.keys(row);
+    await tx.query(`insert into versions (${names.join(', ')}) values (${names.map((_, index) => `$${index + 1}`).join(', ')})`, Object.values(row));
+    if (passed !== null) await tx.query('update versions set tested = clock_timestamp() where number = $1', [number]);
     return version;
   }
 
-  /** Throws ActivationRefused. Answers the number of the version that is active afterwards, and whether it was before. */
-  async activate(tx: Tx, asked: number, by: string, expected?: number): Promise<{ readonly number: number; readonly changed: boolean }> {
-    const [version] = await rowsOf<VersionName>(tx, 'select number, digest from versions where number = $1', [asked]);
-    return this.act(tx, { do: 'activate', asked, version, by, expected });
+  /** Records what became of the tests of a version that is stored. */
+  async tested(tx: Tx, tested: { readonly number: number; readonly digest: string; readonly passed: number; readonly failed: number; readonly by: string }): Promise<void> {
+    await oneAtATime(tx);
+    const { version } = await this.streams.load(tx, versionStream(tested.number));
+    await this.streams.append(tx, versionStream(tested.number), version, [toTested(tested)]);
+    await tx.query('update versions set tested = case when $2 then clock_timestamp() end where number = $1', [tested.number, tested.failed === 0]);
+  }
+
+  /** `from`: how far the version must have come. Throws ActivationRefused. Answers the number of the version that is active afterwards, and whether it was before. */
+  async activate(
+    tx: Tx,
+    asked: number,
+    { by, from, expected }: { readonly by: string; readonly from: Stage; readonly expected?: number },
+  ): Promise<{ readonly number: number; readonly changed: boolean }> {
+    const [row] = await rowsOf<VersionName & Progress>(tx, 'select number, digest, active, tested, simulated, shadowed from versions where number = $1', [asked]);
+    return this.act(tx, { do: 'activate', asked, version: row && { number: row.number, digest: row.digest, stage: stageOf(row) }, from, by, expected });
   }
 
   async rollBack(tx: Tx, by: string, expected?: number): Promise<{ readonly number: number; readonly changed: boolean }> {
@@ -83,16 +128,13 @@ export class Versions {
 
   /** Undefined when there is none of this number. Throws VersionDamaged. */
   async load(tx: Tx, number: number): Promise<StoredVersion | undefined> {
-    const sql = `
-      select version.number, version.digest, version.module, version.rules, version.note, module.wasm
-      from versions version join modules module on module.digest = version.module where version.number = $1`;
-    const [row] = await rowsOf<Omit<PolicyVersion, 'rules'> & { rules: string; wasm: Buffer }>(tx, sql, [number]);
+    const sql = `select ${content}, module.wasm from versions version join modules module on module.digest = version.module where version.number = $1`;
+    const [row] = await rowsOf<ContentRow & { wasm: Buffer }>(tx, sql, [number]);
     if (!row) return undefined;
-    const { wasm, rules, ...rest } = row;
-    const version: PolicyVersion = { ...rest, rules: JSON.parse(rules) as RuleSet };
+    const version = toVersion(row);
     if (!isIntact(version)) throw new VersionDamaged(`the stored version ${number} of the policy is not what its digest ${version.digest} says: somebody changed the database`);
-    if (sha256(wasm) !== version.module) throw new VersionDamaged(`the stored policy module ${version.module} is not what its digest says: somebody changed the database`);
-    return { version, module: { digest: version.module, wasm } };
+    if (sha256(row.wasm) !== version.module) throw new VersionDamaged(`the stored policy module ${version.module} is not what its digest says: somebody changed the database`);
+    return { version, module: { digest: version.module, wasm: row.wasm } };
   }
 
   private async act(tx: Tx, command: Command): Promise<{ readonly number: number; readonly changed: boolean }> {
@@ -113,8 +155,23 @@ export class Versions {
   private async publish(tx: Tx, number: number): Promise<void> {
     const stored = await this.load(tx, number);
     if (!stored) throw new Error(`version ${number} of the policy is active and not there`);
+    const problem = this.signatures.problemOf(stored.version);
+    if (problem !== undefined) throw new ActivationRefused('not-signed', `${problem}: store its rules once more, as a version of their own`);
     await this.outbox.publish(tx, toPublished(stored.version, stored.module));
   }
+}
+
+function toVersion({ number, digest, module, rules, modules, cases, note, signature }: ContentRow): PolicyVersion {
+  return {
+    number,
+    digest,
+    module,
+    rules: JSON.parse(rules) as RuleSet,
+    modules: JSON.parse(modules) as RegoFiles,
+    cases: JSON.parse(cases) as WrittenCases,
+    note,
+    signature: signature === null ? null : (JSON.parse(signature) as PolicySignature),
+  };
 }
 
 /**

@@ -2,9 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ActivationRefused } from './activation.js';
 import { decide, evolve, initial, type Activation, type Command, type VersionActivated } from './activation.js';
+import { stages, type Stage } from './stage.js';
 
-const version = (number: number) => ({ number, digest: `digest-${number}` });
-const activate = (number: number, expected?: number): Command => ({ do: 'activate', asked: number, version: version(number), by: 'ann', expected });
+const version = (number: number, stage: Stage = 'tested') => ({ number, digest: `digest-${number}`, stage });
+const activate = (number: number, expected?: number): Command => ({ do: 'activate', asked: number, version: version(number), from: 'tested', by: 'ann', expected });
+const activateFrom = (from: Stage, stage: Stage): Command => ({ do: 'activate', asked: 3, version: version(3, stage), from, by: 'ann' });
 const rollBack = (expected?: number): Command => ({ do: 'roll-back', by: 'bob', expected });
 const activated = (number: number, previous: number | null, by = 'ann'): VersionActivated => ({
   type: 'policy.version.activated',
@@ -30,7 +32,8 @@ describe('activating a version', () => {
 
   it('given an older one, lets that decide again', () => given(activated(0, null), activated(3, 0)).when(activate(0)).then(activated(0, 3)));
 
-  it('given no such version, is refused', () => given(activated(0, null)).when({ do: 'activate', asked: 9, version: undefined, by: 'ann' }).thenRefused('not-found'));
+  it('given no such version, is refused', () =>
+    given(activated(0, null)).when({ do: 'activate', asked: 9, version: undefined, from: 'tested', by: 'ann' }).thenRefused('not-found'));
 
   it('given the expected version is active, is done', () => given(activated(0, null)).when(activate(3, 0)).then(activated(3, 0)));
 
@@ -38,6 +41,21 @@ describe('activating a version', () => {
     given(activated(0, null), activated(2, 0)).when(activate(3, 0)).thenRefused('another-version-active'));
 
   it('given none is active where one was expected, is refused', () => given().when(activate(3, 0)).thenRefused('another-version-active'));
+});
+
+describe('the stage that a version must have reached', () => {
+  it.each(stages)('given "%s" is asked for, keeps every earlier one out and lets every later one in', (from) => {
+    for (const [place, stage] of stages.entries()) {
+      const outcome = given(activated(0, null)).when(activateFrom(from, stage));
+      if (place < stages.indexOf(from)) outcome.thenRefused('too-early');
+      else outcome.then(activated(3, 0));
+    }
+  });
+
+  it('does not matter for going back', () =>
+    given(activated(0, null), activated(3, 0))
+      .when(rollBack())
+      .then(activated(0, 3, 'bob')));
 });
 
 describe('rolling back', () => {

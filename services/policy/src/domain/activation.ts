@@ -1,4 +1,5 @@
 /** Which version of the policy decides: three pure functions over the events of one stream. */
+import { hasReached, type Stage } from './stage.js';
 
 /** A version, as far as activation is concerned. */
 export interface VersionName {
@@ -18,14 +19,21 @@ export interface VersionActivated {
 }
 
 export type Command =
-  /** `version` is what is stored under the number that was asked for. */
-  | { readonly do: 'activate'; readonly asked: number; readonly version: VersionName | undefined; readonly by: string; readonly expected?: number }
+  /** `version` is what is stored under the number that was asked for; it must have come as far as `from`. */
+  | {
+      readonly do: 'activate';
+      readonly asked: number;
+      readonly version: (VersionName & { readonly stage: Stage }) | undefined;
+      readonly from: Stage;
+      readonly by: string;
+      readonly expected?: number;
+    }
   | { readonly do: 'roll-back'; readonly by: string; readonly expected?: number };
 
 export class ActivationRefused extends Error {
   override readonly name = 'ActivationRefused';
   constructor(
-    readonly rule: 'not-found' | 'another-version-active' | 'nothing-before',
+    readonly rule: 'not-found' | 'another-version-active' | 'nothing-before' | 'too-early' | 'not-signed',
     message: string,
   ) {
     super(message);
@@ -44,6 +52,12 @@ export function decide(command: Command, { active, previous }: Activation): read
   }
   if (wanted === undefined) throw new ActivationRefused('nothing-before', 'no version was active before the present one: activate the one you want by its number');
   if (wanted.number === active?.number) return [];
+  if (command.do === 'activate' && command.version && !hasReached(command.version.stage, command.from)) {
+    throw new ActivationRefused(
+      'too-early',
+      `version ${wanted.number} has come as far as "${command.version.stage}", and only one that has reached "${command.from}" may be activated`,
+    );
+  }
   return [{ type: 'policy.version.activated', data: { number: wanted.number, digest: wanted.digest, previous: active?.number ?? null, by: command.by } }];
 }
 
