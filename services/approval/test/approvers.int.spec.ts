@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
 import { testPostgres } from '@customhouse/test-engines/postgres';
 import { callCompleted } from '@customhouse/events/call/events';
 import { timestamp } from '@customhouse/kernel/time';
+import { loadSettings } from '@customhouse/settings/settings';
+import { Identities } from '../src/adapters/identities.js';
+import { approvalSettings } from '../src/config.js';
 import { eventually, Gateway, type Answer, type HeldData, type Ingress } from './gateway.js';
 
 jest.setTimeout(60_000);
@@ -191,6 +195,40 @@ describe('the same person under another name', () => {
   });
 });
 
+describe('an account', () => {
+  it('decides with what the last login of its person said, for as long as that counts', async () => {
+    const source = await new DataSource({ type: 'postgres', url: gateway.environment['CUSTOMHOUSE_DATABASE_URL']!, extra: { options: '-c search_path=approval' } }).initialize();
+    try {
+      const settings = { ...loadSettings(approvalSettings, {}, () => ''), login_s: 3_600 };
+      const identities = new Identities(source, settings);
+      const account = { kind: 'slack' as const, authority: 'T9', subject: 'U9' };
+      const login = { tenant: 'default', issuer: 'https://login.example', subject: '4711', person: 'Vera@corp.example', groups: ['finance'], approver: true };
+      expect(await identities.voterOf(account)).toBe('unknown');
+      await identities.link(account, { tenant: 'default', person: 'vera@corp.example', by: 'vera@corp.example' });
+      expect(await identities.voterOf(account)).toBe('stale');
+      await identities.signedIn(login);
+      expect(await identities.voterOf(account)).toEqual({ tenant: 'default', person: 'vera@corp.example', agent: null, groups: ['finance'] });
+      await identities.signedIn({ ...login, groups: ['board'] });
+      expect(await identities.voterOf(account)).toMatchObject({ groups: ['board'] });
+      await identities.signedIn({ ...login, approver: false });
+      expect(await identities.voterOf(account)).toBe('not-approver');
+      await identities.signedIn(login);
+      await gateway.sql(`update people set seen = seen - interval '3601 seconds' where person_key = 'vera@corp.example'`);
+      expect(await identities.voterOf(account)).toBe('stale');
+      // The same login cannot become somebody else, and another login of the same person is the same person.
+      await expect(identities.signedIn({ ...login, person: 'eve' })).rejects.toMatchObject({ body: { code: 'identity-taken' } });
+      await identities.signedIn({ ...login, subject: '4712' });
+      expect((await identities.list('default', { person: 'vera@corp.example', limit: 10 })).map(({ kind, subject }) => [kind, subject])).toEqual([
+        ['oidc', '4712'],
+        ['oidc', '4711'],
+        ['slack', 'U9'],
+      ]);
+    } finally {
+      await source.destroy();
+    }
+  });
+});
+
 describe('a delegated right', () => {
   const give = (key: string, to: string, expires = tomorrow()): Promise<Answer> => gateway.ask('POST', '/v1/approvals/delegations', { to, expires, reason: 'holidays' }, key);
   const revoke = (key: string, id: string): Promise<number> =>
@@ -303,12 +341,6 @@ describe('breaking the glass', () => {
       'the metrics say so',
       async () => {
         const metrics = await (await fetch(`${gateway.service.apiUrl}/metrics`, { headers: { authorization: `Bearer ${await operator()}` } })).text();
-        console.log(
-          metrics
-            .split('\n')
-            .filter((l) => /reviews|glass/.test(l))
-            .join('\n'),
-        );
         return /customhouse_approval_reviews_due(?:\{[^}]*\})? 0\n/.test(metrics) && metrics;
       },
       45_000,
