@@ -357,6 +357,9 @@ describe('customhouse keys', () => {
       'auditor',
       '--group',
       'ops',
+      '--owner',
+      'grace@example.com',
+      ...['team=build', 'level=2', 'temporary=false', 'region=eu', 'region=us'].flatMap((attribute) => ['--attribute', attribute]),
       '--expires',
       '30d',
       '--output',
@@ -368,8 +371,10 @@ describe('customhouse keys', () => {
     const key = readFileSync(path, 'utf8').trim();
     const id = /^chk_([0-9a-f]{16})_/.exec(key)![1]!;
     expect(created.stderr).toContain(`Key ${id} for build, acting for ada@example.com: agent, auditor, until `);
+    const { items } = await gateway.json<{ items: { id: string }[] }>('keys', 'list');
+    expect(items.find((one) => one.id === id)).toMatchObject({ owner: 'grace@example.com', attributes: { team: 'build', level: 2, temporary: false, region: ['eu', 'us'] } });
     const list = await gateway.run('keys', 'list');
-    expect(list.stdout).toMatch(new RegExp(`^${id} +build +ada@example.com +agent, auditor .* good$`, 'm'));
+    expect(list.stdout).toMatch(new RegExp(`^${id} +build +ada@example.com +grace@example.com +agent, auditor .* good$`, 'm'));
     expect(list.stdout).not.toContain(key.slice(21));
     expect((await gateway.run('audit', 'status', '--key-file', path)).code).toBe(0);
     expect(await gateway.json('keys', 'revoke', id)).toEqual({ revoked: id });
@@ -384,6 +389,7 @@ describe('customhouse keys', () => {
   it.each([
     [['keys', 'create', '--agent', 'a', '--person', 'p'], 2, 'what may the key do?'],
     [['keys', 'create', '--agent', 'a', '--person', 'p', '--role', 'king'], 2, '"king" is not a role'],
+    [['keys', 'create', '--agent', 'a', '--person', 'p', '--role', 'agent', '--attribute', 'finance'], 2, '"finance" is no attribute'],
     [['keys', 'create', '--agent', 'a', '--role', 'agent'], 2, "required option '--person <name>' not specified"],
     [['keys', 'create', '--agent', 'a', '--person', 'p', '--role', 'agent', '--expires', 'soon'], 2, '"soon" is not a length of time'],
     [['keys', 'create', '--agent', 'a', '--person', 'p', '--role', 'agent', '--output', '/nowhere/key'], 2, 'the folder does not exist'],

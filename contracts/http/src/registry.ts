@@ -106,6 +106,11 @@ const tool = z.strictObject({ server: ServerName, tool: z.string().min(1).max(12
 const prompt = z.strictObject({ server: ServerName, prompt: z.string().min(1).max(128) });
 const patterns = Toolset.shape.tools.default([]);
 const who = z.string().min(1).max(200);
+const attribute = z.string().max(256);
+const KeyAttributes = z
+  .record(z.string().min(1).max(100), z.union([attribute, z.number(), z.boolean(), z.array(attribute).max(100)]))
+  .refine((attributes) => Object.keys(attributes).length <= 50, 'has more than 50 attributes')
+  .describe('What else a policy may know of the caller: `{"department": "finance"}`.');
 
 export const registryRoutes = {
   servers: defineRoute({
@@ -283,7 +288,15 @@ export const registryRoutes = {
     path: '/v1/keys',
     summary: 'Issue an API key. It is in this answer and nowhere else.',
     roles: ['operator'],
-    body: z.strictObject({ agent: who, person: who, groups: z.array(who).max(100).default([]), roles: z.array(Role).min(1), expires: Timestamp.nullable().default(null) }),
+    body: z.strictObject({
+      agent: who,
+      person: who,
+      owner: who.optional().describe('The person who answers for the agent: `person`, unless given.'),
+      groups: z.array(who).max(100).default([]),
+      attributes: KeyAttributes.default({}),
+      roles: z.array(Role).min(1),
+      expires: Timestamp.nullable().default(null),
+    }),
     response: z.strictObject({ key: KeyView, presented: z.string() }),
     status: 201,
     errors: [],

@@ -65,7 +65,7 @@ export const PolicyInput = z.strictObject({
     person: z.string(),
     groups: z.array(z.string()),
     attributes: Attributes,
-    /** Who acts for the person, the one that called first; empty where the token says nothing of that. */
+    /** Who acts for the person, the one that made the call first (`act` of the token, RFC 8693); empty where the token says nothing of that. */
     delegation: z.array(Actor),
     credential: z.enum(['key', 'jwt', 'loopback']),
   }),

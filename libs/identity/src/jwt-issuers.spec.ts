@@ -22,6 +22,8 @@ describe('the setting of trusted issuers', () => {
         agent: ['azp', 'client_id', 'act.sub'],
         person: ['sub'],
         groups: ['groups'],
+        owner: [],
+        attributes: {},
         plain_http: false,
       },
     ]);

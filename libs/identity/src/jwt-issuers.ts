@@ -35,6 +35,13 @@ export const JwtIssuer = z
     /** Claims that name the person. */
     person: claims('sub'),
     groups: claims('groups'),
+    /** Claims that name the person who answers for the agent; none, unless given. */
+    owner: claims(),
+    /** What a policy may know beside: the claim by the name of the attribute, `{"department": "dept", "clearance": "ext.level"}`. */
+    attributes: z
+      .record(z.string().min(1).max(100), claim)
+      .refine((attributes) => Object.keys(attributes).length <= 50, 'names more than 50 attributes')
+      .default({}),
     /** Allow plain HTTP to an issuer on another machine, for closed test networks. */
     plain_http: z.boolean().default(false),
   })

@@ -32,6 +32,45 @@ describe('a token of a trusted issuer', () => {
     });
   });
 
+  it('names the owner of the agent, attributes and who acts for the person, where its issuer says where they are', async () => {
+    const key = await issuer.newKey('one');
+    const claims = { manager: 'bob', dept: 'finance', ext: { level: 2 }, regions: ['eu', 'us'], contractor: false, act: { sub: 'runner', act: { sub: 'planner' } } };
+    const mapping = {
+      owner: 'manager',
+      attributes: { department: 'dept', clearance: 'ext.level', regions: 'regions', contractor: 'contractor', absent: 'absent' },
+      prefix: 'corp/',
+    };
+    expect(await verifier(mapping).verify(await issuer.token(key, claims))).toMatchObject({
+      ok: true,
+      identity: {
+        owner: 'corp/bob',
+        attributes: { department: 'finance', clearance: 2, regions: ['eu', 'us'], contractor: false },
+        delegation: [{ actor: 'corp/runner' }, { actor: 'corp/planner' }],
+      },
+    });
+  });
+
+  const deep = (levels: number): unknown => (levels === 0 ? undefined : { sub: `a${levels}`, act: deep(levels - 1) });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['an attribute that is an object', { dept: { name: 'finance' } }],
+    ['an attribute that lists something else than texts', { dept: ['finance', 1] }],
+    ['an attribute with a line break', { dept: 'fin\nance' }],
+    ['an attribute with too many values', { dept: Array.from({ length: 101 }, (_, number) => `d${number}`) }],
+    ['an actor without a name', { act: { client: 'runner' } }],
+    ['an actor that is no object', { act: 'runner' }],
+    ['an actor behind the first without a name', { act: { sub: 'runner', act: {} } }],
+    ['more than ten actors', { act: deep(11) }],
+  ])('is refused for %s, because a rule may refuse what it says', async (_, claims) => {
+    const token = await issuer.token(await issuer.newKey('one'), claims);
+    expect(await verifier({ attributes: { department: 'dept' } }).verify(token)).toMatchObject({ ok: false, problem: 'malformed' });
+  });
+
+  it('may name ten actors', async () => {
+    const verdict = await verifier().verify(await issuer.token(await issuer.newKey('one'), { act: deep(10) }));
+    expect(verdict.ok && verdict.identity.delegation).toHaveLength(10);
+  });
+
   it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('is verified when it is signed with %s', async (alg) => {
     const token = await issuer.token(await issuer.newKey('one', alg));
     expect(await verifier().verify(token)).toMatchObject({ ok: true });

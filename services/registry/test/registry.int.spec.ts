@@ -522,6 +522,21 @@ describe('API keys', () => {
     expect((await ask('DELETE', '/v1/keys/unknown')).status).toBe(404);
   });
 
+  it('name the person who answers for the agent, and what else a policy may know', async () => {
+    const body = { agent: 'reporter', person: 'ada@example.com', owner: 'bob@example.com', attributes: { department: 'finance', level: 2, regions: ['eu', 'us'], temporary: false }, roles: ['agent'] };
+    const { key } = (await ask('POST', '/v1/keys', body)).body as { key: { id: string } };
+    const told = { owner: 'bob@example.com', attributes: body.attributes };
+    expect(key).toMatchObject(told);
+    expect((await published('customhouse.state.directory')).get(`key/${key.id}`)).toMatchObject(told);
+    expect(((await ask('GET', '/v1/keys')).body as { items: { id: string }[] }).items.find(({ id }) => id === key.id)).toMatchObject(told);
+    expect((await ask('DELETE', `/v1/keys/${key.id}`)).status).toBe(204);
+    expect((await published('customhouse.state.directory')).get(`key/${key.id}`)).toMatchObject({ ...told, revoked: true });
+    const plain = (await ask('POST', '/v1/keys', { agent: 'reporter', person: 'ada@example.com', roles: ['agent'] })).body as { key: object };
+    expect(plain.key).toMatchObject({ owner: 'ada@example.com', attributes: {} });
+    expect((await ask('POST', '/v1/keys', { ...body, attributes: { nested: { a: 1 } } })).status).toBe(400);
+    expect((await ask('POST', '/v1/keys', { ...body, owner: '' })).status).toBe(400);
+  });
+
   it('cannot be issued for the past, without a role, or for nobody', async () => {
     const good = { agent: 'a', person: 'p', roles: ['agent'] };
     for (const change of [{ expires: '2020-01-01T00:00:00.000Z' }, { roles: [] }, { person: '' }, { agent: undefined }]) {

@@ -15,6 +15,7 @@ const columns: readonly Column<KeyView>[] = [
   { title: 'KEY', value: (row) => row.id },
   { title: 'AGENT', value: (row) => row.agent, max: 32 },
   { title: 'PERSON', value: (row) => row.person, max: 40 },
+  { title: 'OWNER', value: (row) => row.owner ?? '', max: 40 },
   { title: 'ROLES', value: (row) => row.roles.join(', ') },
   { title: 'CREATED', value: (row) => row.created },
   { title: 'EXPIRES', value: (row) => row.expires ?? 'never' },
@@ -31,8 +32,10 @@ export function addKeys(program: Command, runtime: Runtime): void {
     .description('Issues a key. It is shown once and stored nowhere but where you put it.')
     .requiredOption('--agent <name>', 'the agent that will use it')
     .requiredOption('--person <name>', 'the person it acts for')
+    .option('--owner <name>', 'the person who answers for the agent, and cannot approve its calls; the person it acts for, when absent')
     .option('--role <role>', `what it may do; may be repeated: ${Role.options.join(', ')}`, each, [])
     .option('--group <name>', 'a group of the person, for the policy; may be repeated', each, [])
+    .option('--attribute <name=value>', 'what else the policy may know of the caller; may be repeated, and a name given twice is a list', each, [])
     .option('--expires <time>', 'how long it counts (30d, 12h); for ever, when absent')
     .option('--output <path>', 'write it to a new file, readable by you only, instead of showing it')
     .action(runtime.action(createKey));
@@ -55,6 +58,8 @@ interface CreateOptions {
   readonly person: string;
   readonly role: readonly string[];
   readonly group: string[];
+  readonly owner?: string;
+  readonly attribute: readonly string[];
   readonly expires?: string;
   readonly output?: string;
 }
@@ -67,7 +72,7 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
   const api = session.api('registry');
   // Before the key is issued: a key that nobody can have is worse than none.
   if (path !== undefined) reserve(path);
-  const body = { agent: options.agent, person: options.person, groups: options.group, roles, expires };
+  const body = { agent: options.agent, person: options.person, owner: options.owner, groups: options.group, attributes: attributesOf(options.attribute), roles, expires };
   const { key, presented } = await api.request(registryRoutes.issue, { body }).catch((error: unknown) => {
     // Nobody got a key: an empty file would only be in the way of the next try.
     if (path !== undefined) rmSync(path, { force: true });
@@ -78,6 +83,23 @@ async function createKey(session: Session, options: CreateOptions): Promise<void
   session.terminal.note(
     `Key ${key.id} for ${visibleLine(key.agent)}, acting for ${visibleLine(key.person)}: ${key.roles.join(', ')}${key.expires ? `, until ${key.expires}` : ''}. It is not shown again.`,
   );
+}
+
+/** `department=finance`; numbers, `true` and `false` are read as such. A name that is given more than once is a list of texts. */
+function attributesOf(given: readonly string[]): Record<string, string | number | boolean | string[]> {
+  const values = new Map<string, string[]>();
+  for (const text of given) {
+    const equals = text.indexOf('=');
+    if (equals < 1) throw new CliProblem('usage', `"${text}" is no attribute`, { hint: 'Write it as --attribute name=value.' });
+    const name = text.slice(0, equals);
+    values.set(name, [...(values.get(name) ?? []), text.slice(equals + 1)]);
+  }
+  return Object.fromEntries([...values].map(([name, all]) => [name, all.length > 1 ? all : scalarOf(all[0]!)]));
+}
+
+function scalarOf(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?$/.test(text) ? Number(text) : text;
 }
 
 function reserve(path: string): void {

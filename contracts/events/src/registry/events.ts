@@ -1,3 +1,4 @@
+import { Attributes } from '@customhouse/policy-contract/input';
 import { ToolPattern } from '@customhouse/policy-contract/patterns';
 import { z } from 'zod';
 import { defineEvent } from '../catalogue.js';
@@ -248,8 +249,10 @@ export const ApiKey = z.strictObject({
   hash: z.string(),
   tenant: z.string(),
   agent: z.string(),
+  owner: z.string().optional().describe('The person who answers for the agent.'),
   person: z.string(),
   groups: z.array(z.string()),
+  attributes: Attributes.optional().describe('What else a policy may know of the caller.'),
   roles: z.array(Role).min(1),
   created: Timestamp,
   expires: Timestamp.nullable(),

@@ -53,7 +53,15 @@ function callerOfKey(key: ApiKey): Caller {
   if (!key.roles.includes('agent')) throw new HttpFailure(403, 'forbidden', 'this API key has not the role "agent", so it may not call tools');
   let caller = callers.get(key);
   if (caller === undefined) {
-    caller = callerOf({ tenant: key.tenant, agent: key.agent, person: key.person, groups: key.groups, credential: { kind: 'key', id: key.id } });
+    caller = callerOf({
+      tenant: key.tenant,
+      agent: key.agent,
+      owner: key.owner,
+      person: key.person,
+      groups: key.groups,
+      attributes: key.attributes,
+      credential: { kind: 'key', id: key.id },
+    });
     callers.set(key, caller);
   }
   return caller;
@@ -78,8 +86,11 @@ function callerOfToken(verdict: JwtVerdict): Caller {
     const principal: Principal = {
       tenant: identity.tenant,
       agent: identity.agent,
+      owner: identity.owner,
       person: identity.person,
       groups: [...identity.groups],
+      attributes: identity.attributes,
+      delegation: identity.delegation,
       credential: { kind: 'jwt', id: identity.credential },
     };
     caller = callerOf(principal);

@@ -3,7 +3,8 @@ import type { ApiKey } from '@customhouse/events/registry/events';
 import type { KeyView } from '@customhouse/http-contract/registry';
 
 /** A row of `keys` (see migrations). */
-export interface KeyRow extends Omit<ApiKey, 'created' | 'expires'> {
+export interface KeyRow extends Omit<ApiKey, 'created' | 'expires' | 'owner'> {
+  owner: string | null;
   created: Date;
   expires: Date | null;
 }
@@ -16,8 +17,10 @@ export const keyEntity = new EntitySchema<KeyRow>({
     hash: { type: 'text' },
     tenant: { type: 'text' },
     agent: { type: 'text' },
+    owner: { type: 'text', nullable: true },
     person: { type: 'text' },
     groups: { type: 'text', array: true },
+    attributes: { type: 'jsonb' },
     roles: { type: 'text', array: true },
     created: { type: 'timestamptz' },
     expires: { type: 'timestamptz', nullable: true },
@@ -26,8 +29,8 @@ export const keyEntity = new EntitySchema<KeyRow>({
 });
 
 export function toApiKey(row: KeyRow): ApiKey {
-  const { created, expires, ...rest } = row;
-  return { ...rest, created: created.toISOString(), expires: expires?.toISOString() ?? null };
+  const { created, expires, owner, ...rest } = row;
+  return { ...rest, ...(owner !== null && { owner }), created: created.toISOString(), expires: expires?.toISOString() ?? null };
 }
 
 export function toKeyView(key: ApiKey): KeyView {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { directoryKeyPublished, keyIssued, keyRevoked, type ApiKey, type Role } from '@customhouse/events/registry/events';
 import type { NewEvent } from '@customhouse/event-log/sink';
+import type { Attributes } from '@customhouse/policy-contract/input';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { Streams } from '@customhouse/event-store/streams';
@@ -12,7 +13,10 @@ export interface KeyRequest {
   readonly tenant: string;
   readonly agent: string;
   readonly person: string;
+  /** The person, unless given. */
+  readonly owner?: string | undefined;
   readonly groups: readonly string[];
+  readonly attributes: Attributes;
   readonly roles: readonly Role[];
   readonly expires: string | null;
 }
@@ -25,16 +29,27 @@ export class Keys {
 
   async issue(tx: Tx, request: KeyRequest, by: string): Promise<{ readonly key: ApiKey; readonly presented: string }> {
     const { id, hash, presented } = generateKey();
-    const key: ApiKey = { ...request, id, hash, groups: [...request.groups], roles: [...new Set(request.roles)], created: timestamp(Date.now()), revoked: false };
+    const key: ApiKey = {
+      ...request,
+      owner: request.owner ?? request.person,
+      id,
+      hash,
+      groups: [...request.groups],
+      roles: [...new Set(request.roles)],
+      created: timestamp(Date.now()),
+      revoked: false,
+    };
     const subject = `key-${id}`;
     await this.streams.append(tx, subject, 0, [{ declaration: keyIssued, subject, key: subject, data: { key, by } }]);
-    await tx.query('insert into keys (id, hash, tenant, agent, person, groups, roles, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+    await tx.query('insert into keys (id, hash, tenant, agent, owner, person, groups, attributes, roles, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)', [
       id,
       hash,
       key.tenant,
       key.agent,
+      key.owner,
       key.person,
       key.groups,
+      JSON.stringify(request.attributes),
       key.roles,
       key.created,
       key.expires,
