@@ -17,6 +17,27 @@ interface Report {
 const callOf = (result: ToolResult): string => (result._meta?.['customhouse/receipt'] as { call: string }).call;
 const rulesOf = (result: ToolResult): string[] | undefined => (result._meta?.['customhouse/decision'] as { rules: string[] } | undefined)?.rules;
 
+const shouting = `package customhouse.custom
+
+arguments contains "/text"
+
+fired contains {"id": "no-shouting", "effect": "refuse", "reason": "Nobody shouts here."} if {
+	input.tool == "note"
+	text := input.arguments["/text"]
+	text == upper(text)
+}
+`;
+
+const shoutingTest = (text: string): string => `package customhouse.custom_test
+
+import data.customhouse.custom
+
+test_no_shouting if {
+	some rule in custom.fired with input as {"tool": "note", "arguments": {"/text": "${text}"}}
+	rule.id == "no-shouting"
+}
+`;
+
 /** Stores rules under which nobody may write notes, and does not activate them. */
 async function strictDraft(w: World): Promise<number> {
   const rules = [...baseRules, { id: 'no-notes', effect: 'refuse', reason: 'No notes any more.', tools: ['truth/note'] }];
@@ -24,6 +45,32 @@ async function strictDraft(w: World): Promise<number> {
 }
 
 export function policies(world: () => World): void {
+  describe('a policy in Rego', () => {
+    it('[policy-rego] refuses what its own Rego says, with nothing installed, and is not stored when its test fails', async () => {
+      const w = world();
+      const rules = { version: 1, rules: baseRules };
+      const testedWith = (text: string): Record<string, string> => ({ 'shouting.rego': shouting, 'shouting_test.rego': shoutingTest(text) });
+      const failing = await w.ask('policy', 'POST', '/v1/policy/versions', { rules, modules: testedWith('quiet') });
+      expect(failing).toMatchObject({ status: 422, body: { code: 'cases-failed' } });
+      const broken = await w.ask('policy', 'POST', '/v1/policy/versions', { rules, modules: { 'broken.rego': 'package customhouse.custom\n\nfired contains' } });
+      expect(broken).toMatchObject({ status: 422, body: { code: 'invalid-rules' } });
+      expect(JSON.stringify(broken.body)).toContain('broken.rego');
+      const { number } = await w.must<{ number: number }>('policy', 'POST', '/v1/policy/versions', { rules, modules: testedWith('LOUD') });
+      await w.must('policy', 'POST', `/v1/policy/versions/${number}/activate`, {});
+      try {
+        const refused = await w.eventually('the version decides', async () => {
+          const answer = await w.call('truth__note', { text: 'LOUD' });
+          return answer.isError === true && answer;
+        });
+        expect(rulesOf(refused)).toContain('no-shouting');
+        expect(refused.content[0]?.text).toContain('Nobody shouts here.');
+        expect((await w.call('truth__note', { text: 'quiet' })).isError).toBeFalsy();
+      } finally {
+        await w.activate([...baseRules]);
+      }
+    }, 90_000);
+  });
+
   describe('a policy on trial', () => {
     it('[policy-explanation] a decision is made again from its record, and is the same', async () => {
       const w = world();
