@@ -43,7 +43,12 @@ export async function createHttpApp(parts: HttpAppParts): Promise<NestFastifyApp
     logger: false,
   });
   observeRequests(adapter, parts);
-  const app = await NestFactory.create<NestFastifyApplication>(processModule(parts), adapter, { logger: new NestLogger(parts.logger), abortOnError: false });
+  const app = await NestFactory.create<NestFastifyApplication>(processModule(parts), adapter, {
+    logger: new NestLogger(parts.logger),
+    abortOnError: false,
+    // What others sign, they sign as bytes.
+    rawBody: true,
+  });
   app.useGlobalGuards(new AccessGuard({ keys: parts.keys, tenant: settings.tenant, bootstrapKey: settings.bootstrapKey }));
   app.useGlobalPipes(new RequestValidation());
   app.useGlobalFilters(new ProblemFilter(parts.logger));

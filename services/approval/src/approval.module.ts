@@ -12,6 +12,7 @@ import { NOTIFIERS, type Notifier } from './adapters/notifier.js';
 import { Previews } from './adapters/preview.js';
 import { Requests } from './adapters/requests.js';
 import { pageParts } from './adapters/page/page-parts.js';
+import { slackParts } from './adapters/slack/slack-parts.js';
 import { Tokens } from './adapters/tokens.js';
 import { WritersConsumer } from './adapters/writers.consumer.js';
 import { APPROVAL_SETTINGS, type ApprovalSettings } from './config.js';
@@ -20,12 +21,13 @@ import { APPROVAL_SETTINGS, type ApprovalSettings } from './config.js';
 export class ApprovalModule {
   static with(settings: ApprovalSettings): DynamicModule {
     const page = pageParts(settings);
+    const slack = slackParts(settings);
     return {
       module: ApprovalModule,
-      controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer, ...page.controllers],
+      controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer, ...slack.controllers, ...page.controllers],
       providers: [
         { provide: APPROVAL_SETTINGS, useValue: settings },
-        { provide: NOTIFIERS, useValue: [] },
+        { provide: NOTIFIERS, inject: [...slack.notifiers], useFactory: (...notifiers: Notifier[]) => notifiers },
         {
           provide: Requests,
           inject: [NOTIFIERS],
@@ -41,6 +43,7 @@ export class ApprovalModule {
         Caretaker,
         Tokens,
         ...page.providers,
+        ...slack.providers,
       ],
     };
   }

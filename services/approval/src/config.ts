@@ -1,5 +1,6 @@
 import { count, milliseconds, setting, type SettingsOf } from '@customhouse/settings/settings';
 import { placeSettings } from './places.js';
+import { slackSettings } from './slack-settings.js';
 
 /** Injection token of the settings of this service. */
 export const APPROVAL_SETTINGS = Symbol('ApprovalSettings');
@@ -78,6 +79,7 @@ export const approvalSettings = {
     description: 'With more values than this, the rest of the arguments is shown to approvers as a digest.',
   }),
   ...placeSettings,
+  ...slackSettings,
 };
 
 export type ApprovalSettings = SettingsOf<typeof approvalSettings>;

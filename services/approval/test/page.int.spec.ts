@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { testPostgres } from '@customhouse/test-engines/postgres';
 import { BrowserPerson, type Page } from './browser-person.js';
 import { clientId, clientSecret, CompanyLogin } from './company-login.js';
+import { freePort } from './free-port.js';
 import { Gateway, type HeldData, type Ingress } from './gateway.js';
 
 jest.setTimeout(120_000);
@@ -13,15 +12,6 @@ let gateway: Gateway;
 let ingress: Ingress;
 let company: CompanyLogin;
 let home: string;
-
-/** A port that was free a moment ago: the address must be known before the service listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 beforeAll(async () => {
   const port = await freePort();

@@ -1,0 +1,32 @@
+import { createHmac } from 'node:crypto';
+import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { same } from '../tokens.js';
+
+/** Seconds that a request may be older or younger than our clock. */
+export const tolerance_s = 300;
+
+export type SignatureVerdict = 'valid' | 'malformed' | 'too-old' | 'wrong';
+
+/**
+ * Whether the bytes were signed by Slack, as https://docs.slack.dev/authentication/verifying-requests-from-slack says: HMAC-SHA-256
+ * over version, time and the body as it came. `now`: Unix milliseconds.
+ */
+export function verifySlack(secret: string, request: { readonly body: Buffer; readonly timestamp: unknown; readonly signature: unknown }, now: number): SignatureVerdict {
+  const { body, timestamp, signature } = request;
+  if (typeof timestamp !== 'string' || !/^\d{1,12}$/.test(timestamp) || typeof signature !== 'string' || !/^v0=[0-9a-f]{64}$/.test(signature)) return 'malformed';
+  const expected = `v0=${createHmac('sha256', secret).update(`v0:${timestamp}:`).update(body).digest('hex')}`;
+  if (!same(signature, expected)) return 'wrong';
+  return Math.abs(now / 1_000 - Number(timestamp)) <= tolerance_s ? 'valid' : 'too-old';
+}
+
+/** Notes a signature. False when it was noted before: the same request again. What the window of time refuses anyway is forgotten. */
+export async function takeSignature(tx: Tx, signature: string): Promise<boolean> {
+  await tx.query(`delete from slack_signatures where seen < clock_timestamp() - $1 * interval '1 second'`, [tolerance_s * 3]);
+  const taken = await rowsOf(tx, 'insert into slack_signatures (signature) values ($1) on conflict do nothing returning signature', [signature]);
+  return taken.length === 1;
+}
+
+/** Nothing came of the request, so it may come again. */
+export async function giveBackSignature(tx: Tx, signature: string): Promise<void> {
+  await tx.query('delete from slack_signatures where signature = $1', [signature]);
+}
