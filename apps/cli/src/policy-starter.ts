@@ -42,8 +42,8 @@ export function writeFolder(folder: string, version: PolicyVersionDetail, exampl
   const files: Record<string, string> = {
     '.schemas/policy-rules.json': schemaText(RuleSet, 'Customhouse policy rules'),
     '.schemas/policy-cases.json': schemaText(PolicyCases, 'Customhouse policy cases'),
-    'rules.yaml': withSchema('policy-rules', version.rules),
-    ...(version.cases.length > 0 && { 'cases.yaml': withSchema('policy-cases', { cases: version.cases }) }),
+    'rules.yaml': withSchema('policy-rules', asWritten(version.rules)),
+    ...(version.cases.length > 0 && { 'cases.yaml': withSchema('policy-cases', { cases: version.cases.map(({ name, ...rest }) => ({ name, ...rest })) }) }),
     ...modules,
   };
   for (const [name, text] of Object.entries(files)) {
@@ -51,6 +51,11 @@ export function writeFolder(folder: string, version: PolicyVersionDetail, exampl
     writeFileSync(join(folder, name), text);
   }
   return Object.keys(files);
+}
+
+/** Rules with their members in the order in which people write them: they are kept in that of the alphabet. */
+export function asWritten(rules: RuleSet): RuleSet {
+  return RuleSet.parse(rules);
 }
 
 function withSchema(name: string, document: unknown): string {

@@ -435,7 +435,7 @@ describe('customhouse policy', () => {
     const drafted = await gateway.run('policy', 'draft', '-', '--cases', cases, '--json');
     expect(drafted.code).toBe(2);
     const { number } = await gateway.json<{ number: number }>('policy', 'draft', rules, '--cases', cases, '--note', 'closed');
-    expect((await gateway.run('policy', 'test', cases, '--policy-version', String(number))).stdout).toBe('1 of 1 cases pass\n');
+    expect((await gateway.run('policy', 'test', cases, '--policy-version', String(number))).stdout).toBe('1 of 1 tests pass\n');
     const failed = await gateway.run('policy', 'test', cases);
     expect(failed.code).toBe(1);
     expect(failed.stdout).toMatch(/^FAILED .*Everything is closed\n {8}the effect is allow|^FAILED .*Everything is closed\n {8}the effect is hold/);
@@ -456,7 +456,7 @@ describe('customhouse policy', () => {
         )
       ).stdout,
     ).toBe('Echo: x\n');
-    expect((await gateway.run('policy', 'versions')).stdout).toMatch(new RegExp(`^${number} +- .* closed$`, 'm'));
+    expect((await gateway.run('policy', 'versions')).stdout).toMatch(new RegExp(`^${number} +tested .* closed$`, 'm'));
   });
 
   it('says what would be decided', async () => {

@@ -4,6 +4,7 @@ import { policyRoutes, type PolicyVersionDetail, type PolicyVersionSummary } fro
 import { versionNumber } from '../ids.js';
 import { addPageOptions, readPages, showPage, type PageOptions } from '../pages.js';
 import { readSources, readWrittenCases } from '../policy-folder.js';
+import { asWritten } from '../policy-starter.js';
 import { withExamples, type Runtime } from '../runtime.js';
 import type { Session } from '../session.js';
 import { pairs, type Column } from '../table.js';
@@ -82,7 +83,7 @@ export function addPolicy(program: Command, runtime: Runtime): void {
 async function show(session: Session, options: { readonly rules?: true }, version: string | undefined): Promise<void> {
   const api = session.api('policy');
   const detail = version === undefined ? await api.request(policyRoutes.active) : await api.request(policyRoutes.show, { params: { number: versionNumber(version) } });
-  if (options.rules) return session.terminal.result(detail.rules, () => stringify(detail.rules, { lineWidth: 0 }));
+  if (options.rules) return session.terminal.result(detail.rules, () => stringify(asWritten(detail.rules), { lineWidth: 0 }));
   session.terminal.result(detail, () => describe(detail));
 }
 
@@ -139,5 +140,5 @@ function describe(detail: PolicyVersionDetail): string {
   ]);
   const rules = detail.rules.rules.map((rule) => `  ${rule.effect.padEnd(6)}  ${visibleLine(rule.id)}: ${visibleLine(rule.reason)}\n`).join('');
   const modules = Object.entries(detail.modules).map(([name, text]) => `\n# ${name}\n${visibleBlock(text)}`);
-  return `${facts}\n${rules}\n${visibleBlock(stringify(detail.rules, { lineWidth: 0 }))}${modules.join('')}`;
+  return `${facts}\n${rules}\n${visibleBlock(stringify(asWritten(detail.rules), { lineWidth: 0 }))}${modules.join('')}`;
 }

@@ -73,7 +73,7 @@ export function invalidRego(error: unknown): unknown {
   if (!(error instanceof RegoRefused)) return error;
   const problems = error.problems.slice(0, mostProblems).map(({ file, row, col, code, message }) => ({
     pointer: file === undefined ? '/body/modules' : `/body/modules/${token(file)}`,
-    message: row === undefined ? message : `line ${row}, column ${col}: ${code}: ${message}`,
+    message: row === undefined ? message : `line ${row}, column ${col ?? 1}: ${code}: ${message}`,
   }));
   return new SourcesInvalid(problems, { cause: error });
 }
