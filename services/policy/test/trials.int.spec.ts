@@ -275,6 +275,16 @@ describe('trials of the policy', () => {
       expect((await installation.ask('POST', `/v1/policy/simulations/${other}/cancel`)).body.state).toBe('failed');
     });
 
+    it('that was cancelled, or was through before that, makes room for another at once', async () => {
+      for (let turn = 0; turn < 3; turn += 1) {
+        const begun = await installation.ask('POST', '/v1/policy/simulations', { version: 0 });
+        expect(begun.status).toBe(202);
+        const { body } = await installation.ask('POST', `/v1/policy/simulations/${begun.body.id}/cancel`);
+        expect(['cancelled', 'finished']).toContain(body.state);
+        expect(body.report === null).toBe(body.state === 'cancelled');
+      }
+    });
+
     it('is listed newest first, in pages', async () => {
       const pages: string[] = [];
       for (let cursor: string | null = ''; cursor !== null;) {

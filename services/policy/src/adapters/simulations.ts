@@ -38,7 +38,7 @@ const progressEvery_ms = 300;
 @Injectable()
 export class Simulations implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stopping = new AbortController();
-  private running: Promise<void> | undefined;
+  private running: { readonly id: string; readonly over: Promise<void> } | undefined;
   private readonly outbox = new Outbox();
 
   constructor(
@@ -64,13 +64,14 @@ export class Simulations implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
-    await this.running;
+    await this.running?.over;
   }
 
   /** Begins. Throws ProblemError: `not-found` for a version that is not there, `conflict` while another simulation runs, here or in another process. */
   async begin(wanted: Wanted, by: string): Promise<PolicySimulation> {
     const candidate = await this.policy(wanted.version);
     const baseline = wanted.against === undefined ? undefined : await this.policy(wanted.against);
+    await this.settled();
     const guard = this.dataSource.createQueryRunner();
     try {
       if (!(await this.lock(guard))) throw new ProblemError(conflict, 'a simulation is running already; wait for its end or cancel it: GET /v1/policy/simulations shows it');
@@ -78,7 +79,7 @@ export class Simulations implements OnApplicationBootstrap, OnModuleDestroy {
       await endInterrupted(guard);
       await insertSimulation(guard, { id, version: wanted.version, against: wanted.against ?? null, since: wanted.since ?? null, until: wanted.until ?? null, started_by: by });
       await keepNewest(guard, this.settings.simulationsKept_count);
-      this.running = this.run(id, { ...wanted, by }, candidate, baseline, guard);
+      this.running = { id, over: this.run(id, { ...wanted, by }, candidate, baseline, guard) };
       return (await findSimulation(this.dataSource.manager, id))!;
     } catch (error) {
       await this.giveBack(guard);
@@ -89,8 +90,9 @@ export class Simulations implements OnApplicationBootstrap, OnModuleDestroy {
   /** Throws ProblemError `not-found`. */
   async cancel(id: string): Promise<PolicySimulation> {
     const { manager } = this.dataSource;
-    // Whoever runs it notices when it next notes its progress.
+    // Whoever runs it notices when it next notes its progress. Where that is this process, another one can begin when this has answered.
     const ended = await endSimulation(manager, id, { state: 'cancelled' });
+    if (this.running?.id === id) await this.running.over;
     const simulation = await findSimulation(manager, id);
     if (!simulation) throw new ProblemError(notFound, `there is no simulation ${id}`);
     if (ended) this.logger.info({ simulation: id }, 'a simulation was cancelled');
@@ -153,6 +155,12 @@ export class Simulations implements OnApplicationBootstrap, OnModuleDestroy {
     const policy = await this.compiled.of(number);
     if (!policy) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
     return policy;
+  }
+
+  /** One that is over for whoever asks gives its lock back a moment later. */
+  private async settled(): Promise<void> {
+    const { running } = this;
+    if (running && (await findSimulation(this.dataSource.manager, running.id))?.state !== 'running') await running.over;
   }
 
   private async lock(guard: QueryRunner): Promise<boolean> {
