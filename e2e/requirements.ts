@@ -91,6 +91,11 @@ export const requirements: readonly Requirement[] = [
   { id: 'matrix-prompts', source: 'MCP', behaviour: 'Prompts are got, in all combinations of eras.' },
   { id: 'matrix-resources', source: 'MCP', behaviour: 'Resources and templates are read, in all combinations of eras.' },
   { id: 'matrix-completion', source: 'MCP', behaviour: 'Arguments of prompts and templates are completed, in all combinations of eras.' },
+  {
+    id: 'matrix-tasks',
+    source: 'MCP',
+    behaviour: 'A call that its upstream makes a task of is a task for a client of either era that knows those, in all combinations of eras, and is waited for by any other.',
+  },
   { id: 'matrix-header-parameters', source: 'MCP 2026-07-28', behaviour: 'Parameters that travel as headers reach an upstream that wants them so, from a client of either era.' },
   { id: 'matrix-elicitation', source: 'MCP', behaviour: 'An upstream of either era asks the user of a client of either era, by form and by page.' },
   { id: 'matrix-sampling', source: 'MCP', behaviour: 'An upstream of either era asks the model of a client of either era, where policy allows it.' },

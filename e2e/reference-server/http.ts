@@ -7,6 +7,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { createMcpHandler, isLegacyRequest, localhostAllowedHostnames, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { Replay } from './replay.js';
 import { Reference } from './server.js';
+import { Tasks } from './tasks.js';
 
 /** Which revisions are served: `modern` is 2026-07-28, `legacy` everything before it. */
 export type Eras = 'both' | 'modern' | 'legacy';
@@ -14,6 +15,7 @@ export type Eras = 'both' | 'modern' | 'legacy';
 /** The reference server on HTTP: both eras at one endpoint, unless it is made to know only one. */
 export class ReferenceServer {
   private readonly reference = new Reference();
+  private readonly tasks = new Tasks();
   private readonly sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
   private readonly modern = createMcpHandler(this.reference.create, { legacy: 'reject', bus: this.reference.bus });
   private readonly server: Server;
@@ -58,7 +60,7 @@ export class ReferenceServer {
 
   private async serve(request: Request): Promise<Response> {
     const legacy = this.eras !== 'modern' && (this.eras === 'legacy' || (await isLegacyRequest(request)));
-    return legacy ? this.serveLegacy(request) : this.modern.fetch(request);
+    return (await this.tasks.answer(request, legacy)) ?? (legacy ? this.serveLegacy(request) : this.modern.fetch(request));
   }
 
   private async serveLegacy(request: Request): Promise<Response> {

@@ -5,6 +5,7 @@ import { askingTools, type Progress } from './asking.js';
 import { contentTools, type Journal, talkingTools, text } from './content.js';
 import { prompts } from './prompts.js';
 import { resources, watched } from './resources.js';
+import { legacyTasks, taskEnd, taskTool } from './tasks.js';
 
 /** What all instances of the server have in common: the SDK makes one for each request or session. */
 export class Reference {
@@ -19,7 +20,10 @@ export class Reference {
     const server = new McpServer(
       { name: 'customhouse-reference-server', version: '1.0.0' },
       {
-        capabilities: { logging: {}, completions: {}, tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } },
+        capabilities: {
+          ...{ logging: {}, completions: {}, tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } },
+          ...(context.era === 'legacy' && { tasks: legacyTasks }),
+        },
         requestState: { verify: this.state.verify },
         instructions: 'A server with everything that the conformance scenarios name.',
       },
@@ -28,6 +32,8 @@ export class Reference {
     talkingTools(server, this.journal);
     askingTools(server, this.state);
     this.changingTools(server);
+    const lasting = server.registerTool(taskTool, { description: 'Takes a while, as a task where the client knows those.' }, () => text(taskEnd));
+    if (context.era === 'legacy') lasting.execution = { taskSupport: 'optional' };
     prompts(server);
     const prompt = server.registerPrompt('test_changing_prompt', { description: 'Comes and goes.' }, () => ({ messages: [] }));
     const tool = server.registerTool('test_changing_tool', { description: 'Comes and goes.' }, () => text('Still here.'));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { taskEnd, taskTool } from '../reference-server/tasks.js';
 import { type Era, type Place, withClient } from './matrix-client.js';
+import { callAsTask } from './matrix-tasks.js';
 
 /** Where a reference server of each era stands, directly and through the gateway. */
 export interface Passages {
@@ -23,8 +25,8 @@ export function matrix(passages: () => Passages): void {
 
 function serverFeatures(era: Era, upstream: Era, at: () => Place, direct: () => Place): void {
   it('[matrix-lists] lists what the upstream lists: tools, prompts, resources and templates', async () => {
-    // The upstream knows one era only, and is asked in that; a definition is the same in both.
-    expect(await everythingListed(at(), era)).toEqual(await everythingListed(direct(), upstream));
+    // The upstream knows one era only, and is asked in that; a definition is the same in both, but for what the client's library takes out.
+    expect(await everythingListed(at(), era)).toEqual(await everythingListed(direct(), upstream, era));
   });
 
   it('[matrix-content] carries every kind of content, structured content and _meta', async () => {
@@ -75,6 +77,15 @@ function serverFeatures(era: Era, upstream: Era, at: () => Place, direct: () => 
       const template = await client.complete({ ref: { type: 'ref/resource', uri: 'test://template/{id}/data' }, argument: { name: 'id', value: '12' } });
       expect(template.completion.values).toEqual(['123', '124']);
     });
+  });
+
+  it('[matrix-tasks] makes a task of a call that its upstream works on, whose end is what that answered', async () => {
+    const { taskId, statuses, result } = await callAsTask(at(), era, taskTool);
+    expect([statuses[0], statuses.at(-1)]).toEqual(['working', 'completed']);
+    expect(result).toMatchObject({ content: [{ text: taskEnd }], _meta: { 'customhouse/receipt': expect.anything() } });
+    // Whoever did not ask for a task waits for the same.
+    expect(await withClient(at(), era, async ({ client }) => texts(await client.callTool({ name: taskTool, arguments: {} })))).toContain(taskEnd);
+    expect(taskId.length).toBeGreaterThan(64);
   });
 
   it('[matrix-header-parameters] takes parameters that travel as headers where the revision has that, and in the body alone where it has not', async () => {
@@ -215,11 +226,14 @@ function conversation(era: Era, at: () => Place): void {
   });
 }
 
-/** All lists of a server, each by name: a server that is asked another way may list in another order. */
-function everythingListed(place: Place, era: Era): Promise<unknown> {
+/**
+ * All lists of a server, each by name: a server that is asked another way may list in another order. `readBy`: the era of the client that would read
+ * them; that of 2026-07-28 knows no `execution`, and its library drops it.
+ */
+function everythingListed(place: Place, era: Era, readBy = era): Promise<unknown> {
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   return withClient(place, era, async ({ client }) => ({
-    tools: (await client.listTools()).tools.sort(byName),
+    tools: (await client.listTools()).tools.sort(byName).map(({ execution, ...tool }) => (readBy === 'modern' || execution === undefined ? tool : { ...tool, execution })),
     prompts: (await client.listPrompts()).prompts.sort(byName),
     resources: (await client.listResources()).resources.sort(byName),
     templates: (await client.listResourceTemplates()).resourceTemplates.sort(byName),
