@@ -14,6 +14,7 @@ import { Requests } from './adapters/requests.js';
 import { pageParts } from './adapters/page/page-parts.js';
 import { slackParts } from './adapters/slack/slack-parts.js';
 import { Tokens } from './adapters/tokens.js';
+import { webhooks } from './adapters/webhooks/webhook-parts.js';
 import { WritersConsumer } from './adapters/writers.consumer.js';
 import { APPROVAL_SETTINGS, type ApprovalSettings } from './config.js';
 
@@ -22,12 +23,13 @@ export class ApprovalModule {
   static with(settings: ApprovalSettings): DynamicModule {
     const page = pageParts(settings);
     const slack = slackParts(settings);
+    const hooks = webhooks(settings);
     return {
       module: ApprovalModule,
       controllers: [ApprovalsController, ApproversController, CallsConsumer, WritersConsumer, ...slack.controllers, ...page.controllers],
       providers: [
         { provide: APPROVAL_SETTINGS, useValue: settings },
-        { provide: NOTIFIERS, inject: [...slack.notifiers], useFactory: (...notifiers: Notifier[]) => notifiers },
+        { provide: NOTIFIERS, inject: [...slack.notifiers], useFactory: (...chats: Notifier[]) => [...chats, ...hooks] },
         {
           provide: Requests,
           inject: [NOTIFIERS],

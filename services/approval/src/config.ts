@@ -1,6 +1,7 @@
 import { count, milliseconds, setting, type SettingsOf } from '@customhouse/settings/settings';
 import { placeSettings } from './places.js';
 import { slackSettings } from './slack-settings.js';
+import { webhookSettings } from './webhook-settings.js';
 
 /** Injection token of the settings of this service. */
 export const APPROVAL_SETTINGS = Symbol('ApprovalSettings');
@@ -80,6 +81,7 @@ export const approvalSettings = {
   }),
   ...placeSettings,
   ...slackSettings,
+  ...webhookSettings,
 };
 
 export type ApprovalSettings = SettingsOf<typeof approvalSettings>;

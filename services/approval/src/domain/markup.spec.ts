@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Json } from '@customhouse/kernel/canonical';
-import { forHtml, forSlack, forSlackCode, slackCodeBlocks } from './markup.js';
+import { forHtml, forSlack, forSlackCode, forSlackWithin, slackCodeBlocks } from './markup.js';
 import { render } from './rendering.js';
 
 const undoSlack = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
@@ -24,6 +24,15 @@ describe('text in Slack', () => {
     ['a text that is turned round', 'a\u202Eb', 'a\\u{202E}b'],
     ['a line that is not ours', 'alice\nperson: bob', 'alice\\u{000A}person: bob'],
   ])('neutralises %s', (_, text, expected) => expect(forSlack(text)).toBe(expected));
+});
+
+describe('text that is too long for Slack', () => {
+  it('is cut off between two characters, and never in the middle of what stands for one', () => {
+    expect(forSlackWithin('a<b', 100)).toBe('a&lt;b');
+    expect(forSlackWithin('a<b', 5)).toBe('a…');
+    expect(forSlackWithin('<<<', 10)).toBe('&lt;&lt;…');
+    expect(forSlackWithin(`a\u202E`, 8)).toBe('a…');
+  });
 });
 
 describe('a rendering in a code block of Slack', () => {

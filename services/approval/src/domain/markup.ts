@@ -13,6 +13,17 @@ export function forSlack(text: string): string {
   return entities(visible(text));
 }
 
+/** The same, cut off between two characters where it would be longer than Slack takes it. */
+export function forSlackWithin(text: string, most: number): string {
+  let shown = '';
+  for (const character of text) {
+    const next = forSlack(character);
+    if (shown.length + next.length >= most) return `${shown}…`;
+    shown += next;
+  }
+  return shown;
+}
+
 /**
  * A rendering as one code block of Slack's `mrkdwn`, where nothing but the three characters has a meaning. A backtick is written out,
  * so nothing can end the block. The rendering doubles the backslashes of values, so `\u{60}` in it is always ours.

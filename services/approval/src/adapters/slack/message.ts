@@ -1,6 +1,6 @@
 import type { KnownBlock, View } from '@slack/web-api';
 import type { Approval, ApprovalDetail } from '@customhouse/http-contract/approval';
-import { forSlack, slackCodeBlocks } from '../../domain/markup.js';
+import { forSlack, forSlackWithin, slackCodeBlocks } from '../../domain/markup.js';
 
 /** Limits of Slack (https://docs.slack.dev/reference/block-kit/blocks), with something to spare. */
 const limits = { section: 2_900, sections: 8, header: 140, field: 1_900, words: 2_800, metadata: 3_000 };
@@ -127,11 +127,5 @@ function fact(name: string, value: string) {
 
 /** No formatting, no emoji: what it says is what is seen. Cut off where it would be longer than Slack takes it. */
 function plain(text: string, most: number = limits.field) {
-  let shown = '';
-  for (const character of text) {
-    const next = forSlack(character);
-    if (shown.length + next.length >= most) return { type: 'plain_text' as const, text: `${shown}…`, emoji: false };
-    shown += next;
-  }
-  return { type: 'plain_text' as const, text: shown, emoji: false };
+  return { type: 'plain_text' as const, text: forSlackWithin(text, most), emoji: false };
 }

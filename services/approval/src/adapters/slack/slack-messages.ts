@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { WebClient } from '@slack/web-api';
 import type { DataSource } from 'typeorm';
@@ -46,8 +47,15 @@ export class SlackMessages implements Notifier {
     }
   }
 
-  /** The message that was posted there, if it is one of ours. */
+  /** The message that was posted there, if it is one of ours. Somebody may click before we have noted what Slack made of it, so it is looked for twice. */
   async find(channel: string, ts: string): Promise<Posted | undefined> {
+    const posted = await this.findNow(channel, ts);
+    if (posted !== undefined) return posted;
+    await sleep(500);
+    return this.findNow(channel, ts);
+  }
+
+  private async findNow(channel: string, ts: string): Promise<Posted | undefined> {
     const [posted] = await rowsOf<Posted>(this.dataSource.manager, 'select channel, ts, approval, preview from slack_messages where channel = $1 and ts = $2', [channel, ts]);
     return posted;
   }
