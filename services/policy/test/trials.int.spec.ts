@@ -380,6 +380,23 @@ describe('trials of the policy', () => {
     });
   });
 
+  it('keeps to the limits that it was given', async () => {
+    await record(...Array.from({ length: 6 }, (_, index) => ({ tool: 'list', agent: `agent-${index}` })));
+    await installation.restart({
+      CUSTOMHOUSE_POLICY_SIMULATION_CALLS_COUNT: '5',
+      CUSTOMHOUSE_POLICY_SIMULATIONS_KEPT_COUNT: '2',
+      CUSTOMHOUSE_POLICY_REPORT_NAMES_COUNT: '1',
+      CUSTOMHOUSE_POLICY_REPORT_EXAMPLES_COUNT: '2',
+    });
+    const version = await installation.draft(set());
+    const last = [(await simulated({ version, calls: 100 })).id, (await simulated({ version })).id, (await simulated({ version })).id];
+    const { body } = await installation.ask('GET', '/v1/policy/simulations');
+    expect(body.items.map((item: PolicySimulation) => item.id)).toEqual([last[2], last[1]]);
+    const { newly_refused } = body.items[0].report.changes;
+    expect([newly_refused.calls, newly_refused.by_agent.most.length, newly_refused.by_agent.others, newly_refused.examples.length]).toEqual([5, 1, 4, 2]);
+    await installation.restart();
+  });
+
   it('is for operators and auditors, and what changes something for operators alone', async () => {
     const amy = await installation.key('amy', ['agent', 'approver']);
     const reads = ['/v1/policy/simulations', '/v1/policy/shadow', '/v1/policy/explanations/01KAAAAAAAAAAAAAAAAAAAAAAA'];
