@@ -53,7 +53,9 @@ effect := "refuse" if {
 	saying.effect == "allow"
 }
 
-rules := [{"id": "default-deny", "effect": "refuse", "reason": "No rule allows this call."}] if count(said) == 0
+rules := [{"id": "default-deny", "effect": "refuse", "reason": "No rule allows this call."}] if {
+	count(said) + count(nonsense) == 0
+}
 
 # What makes no sense comes first, and the engine refuses the call over it.
 rules := array.concat(nonsense, [saying |
@@ -61,7 +63,7 @@ rules := array.concat(nonsense, [saying |
 	some saying in said
 	saying.effect == wanted
 ]) if {
-	count(said) > 0
+	count(said) + count(nonsense) > 0
 }
 
 said := array.concat([saying_of(number) | some number in fired], own)
@@ -79,9 +81,12 @@ saying_of(number) := data.rules[number].over if {
 } else := data.rules[number].said
 
 # What the version's own Rego says.
-own := [object.filter(saying, ["id", "effect", "reason"]) | some saying in data.customhouse.custom.fired]
+own := [object.filter(saying, ["id", "effect", "reason"]) |
+	some saying in data.customhouse.custom.fired
+	makes_sense(saying)
+]
 
-nonsense := [object.union({"nonsense": true}, saying) |
+nonsense := [{"nonsense": saying} |
 	some saying in data.customhouse.custom.fired
 	not makes_sense(saying)
 ]
@@ -95,7 +100,15 @@ makes_sense(saying) if {
 
 sound(name, _, _) if name in ["id", "effect", "reason"]
 
-sound("approve", value, "hold") if is_object(value)
+sound("approve", value, "hold") if {
+	every name, _ in value { name in ["quorum", "expires_s", "approvers", "groups", "fresh_login", "remind_s", "escalate", "break_glass"] }
+	groups := object.get(value, "groups", [])
+	is_array(groups)
+	every one in groups {
+		is_string(one.group)
+		is_number(one.quorum)
+	}
+}
 
 sound("redact", value, effect_of_it) if {
 	effect_of_it != "refuse"

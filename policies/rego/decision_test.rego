@@ -412,12 +412,16 @@ test_what_makes_no_sense_comes_first_so_that_the_engine_refuses if {
 		{"id": "own", "effect": "refuse"},
 		{"id": "own", "effect": "allow", "reason": "Yes.", "approve": {"quorum": 1}},
 		{"id": "own", "effect": "hold", "reason": "Ask.", "approve": 2},
+		{"id": "own", "effect": "hold", "reason": "Ask.", "approve": {"quorums": 2}},
+		{"id": "own", "effect": "hold", "reason": "Ask.", "approve": {"groups": "a"}},
+		{"id": "own", "effect": "hold", "reason": "Ask.", "approve": {"groups": [{"group": "a"}]}},
+		"refuse",
 		{"id": "own", "effect": "refuse", "reason": "No.", "redact": ["iban"]},
 		{"id": "own", "effect": "allow", "reason": "Yes.", "redact": "iban"},
 		{"id": "own", "effect": "allow", "reason": "Yes.", "max_result_bytes": "10"},
 		{"id": "own", "effect": "allow", "reason": "Yes.", "reddact": ["iban"]},
 	] {
-		with_own([plain("a", "allow")], {odd}).rules[0].nonsense
+		with_own([plain("a", "allow")], {odd}).rules[0].nonsense == odd
 	}
 }
 

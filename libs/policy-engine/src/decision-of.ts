@@ -21,7 +21,7 @@ export function refusal(policy: Decision['policy'], id: string, reason: string):
 function firedRule(answer: unknown): FiredRule {
   const { id, effect, reason, nonsense } = recordOf(answer, 'a rule of the decision');
   if (nonsense !== undefined)
-    throw new EvaluationFailed(`the Rego of this version fired ${JSON.stringify(answer)}, which is no rule with an id, an effect, a reason and obligations that fit it`);
+    throw new EvaluationFailed(`the Rego of this version fired ${JSON.stringify(nonsense)}, which is no rule with an id, an effect, a reason and obligations that fit it`);
   if (typeof id !== 'string' || typeof reason !== 'string') throw new EvaluationFailed('the module named a rule without id or reason');
   if (effect !== 'allow' && effect !== 'refuse' && effect !== 'hold') throw new EvaluationFailed(`the rule ${id} has the effect ${JSON.stringify(effect)}`);
   return Object.freeze({ effect, id, reason });
