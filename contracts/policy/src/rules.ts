@@ -8,6 +8,8 @@ import { HostPattern, JsonPointer, NamePattern, Subnet, Text, ToolPattern } from
 /** Ids of what the gateway says without any rule of the administrator's. */
 export const reservedRuleIds: ReadonlySet<string> = new Set([
   'default-deny',
+  'external-policy',
+  'external-policy-unavailable',
   'hold-not-possible',
   'policy-error',
   'policy-input-too-large',

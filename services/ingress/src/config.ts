@@ -2,11 +2,16 @@ import { z } from 'zod';
 import { bytes, count, flag, list, milliseconds, optionalText, port, setting, text, type SettingsOf } from '@customhouse/settings/settings';
 import { Subnet } from '@customhouse/policy-contract/patterns';
 import { stdioSettings } from '@customhouse/upstream/stdio-settings';
+import { JsonPointer } from '@customhouse/policy-contract/patterns';
 import { jwtIssuersText } from '@customhouse/identity/jwt-issuers';
 
 const origin = text
   .refine((value) => /^https?:\/\/[^/?#@]+\/?$/.test(value) && URL.canParse(value), 'must be http://host:port or https://host:port, without a path')
   .transform((value) => new URL(value).origin);
+/** Credentials in a URL end up in records and messages. */
+function isPlainUrl(value: string): boolean {
+  return /^https?:\/\/[^/?#@]+(?:\/[^?#]*)?$/.test(value) && URL.canParse(value);
+}
 const positive = count.refine((value) => value > 0, 'must be at least 1');
 const some = milliseconds.refine((value) => value > 0, 'must be at least 1');
 
@@ -199,6 +204,40 @@ export const ingressSettings = {
     default: '2000',
     description: 'Records that may be on their way unawaited; then calls wait again.',
   }),
+  opaUrl: setting({
+    env: 'CUSTOMHOUSE_POLICY_OPA_URL',
+    schema: text.refine(isPlainUrl, 'must be an http or https URL without user name, password, query and fragment').optional(),
+    // Somebody may have put a password into it.
+    secret: true,
+    description:
+      'Document of an Open Policy Agent that is asked about every call that the policy allows or holds, for example http://opa:8181/v1/data/company/customhouse. Both have to allow. Not set: nobody else is asked.',
+  }),
+  opaToken: setting({
+    env: 'CUSTOMHOUSE_POLICY_OPA_TOKEN',
+    schema: text.regex(/^[\x21-\x7e]+$/, 'must be one line of visible characters').optional(),
+    secret: true,
+    description: 'Bearer token for that agent.',
+  }),
+  opaArguments: setting({
+    env: 'CUSTOMHOUSE_POLICY_OPA_ARGUMENTS',
+    schema: list.pipe(z.array(JsonPointer)),
+    default: '',
+    description: 'JSON Pointers of arguments that it sees, for example /path,/amount; beside those that own rules look at.',
+  }),
+  opaTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_POLICY_OPA_TIMEOUT_MS',
+    schema: some,
+    default: '1000',
+    description: 'Time for it to answer, waiting for a turn included; then the call is refused.',
+  }),
+  opaConcurrency: setting({ env: 'CUSTOMHOUSE_POLICY_OPA_CONCURRENCY', schema: positive, default: '64', description: 'Questions to it at once; others wait.' }),
+  opaQueue: setting({
+    env: 'CUSTOMHOUSE_POLICY_OPA_QUEUE',
+    schema: count,
+    default: '256',
+    description: 'Questions to it that may wait for their turn; more are refused, and with them their calls.',
+  }),
+
   historyEntries: setting({
     env: 'CUSTOMHOUSE_INGRESS_HISTORY_ENTRIES',
     schema: positive,

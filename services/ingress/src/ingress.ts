@@ -11,6 +11,7 @@ import type { Limit } from '@customhouse/policy-contract/rules';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import type { IngressSettings } from './config.js';
+import { externalPolicy } from './external-policy.js';
 import { HeldRunner } from './holds/held-runner.js';
 import { HoldDesk } from './holds/hold-desk.js';
 import { detectorInspector } from './inspector.js';
@@ -116,6 +117,7 @@ export class Ingress {
       recorder,
       catalog: this.#catalog,
       policy: () => this.#inForce(),
+      external: externalPolicy(settings, logger),
       stops: this.#stops,
       history: this.#history,
       calls: this.#calls,

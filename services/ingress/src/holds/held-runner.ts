@@ -7,12 +7,14 @@ import type { KeyDirectory } from '@customhouse/identity/key-directory';
 import { timestamp } from '@customhouse/kernel/time';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
+import type { Decision } from '@customhouse/policy-contract/decision';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { KeyDestroyed, SealBroken, type Sealer } from '@customhouse/sealing/sealer';
 import { admit } from '../domain/admit.js';
 import { objection, type Standing } from '../domain/recheck.js';
 import { Call } from '../mcp/call.js';
 import { callerOf } from '../mcp/caller.js';
+import { askExternal } from '../mcp/decide.js';
 import type { Parts } from '../mcp/parts.js';
 import { deniedReply, outcomeReply, receiptOf } from '../mcp/reply.js';
 import { resolveAgain } from '../mcp/resolve.js';
@@ -58,7 +60,10 @@ export class HeldRunner implements Finisher {
     if (opened === 'again' || policy === 'again') return 'again';
     const known = await this.#tryAgain(async () => knowWhatHappened(call, policy, this.parts));
     if (known === 'again') return 'again';
-    const against = this.#objection(call, stored, state, opened, policy);
+    this.#fillIn(call, stored, opened);
+    const decision = await this.#decision(call, stored, policy);
+    if (decision === 'again') return 'again';
+    const against = this.#objection(call, stored, state, opened, decision);
     if (against !== undefined) return this.#deny(call, hold, state, against);
     return this.#dispatch(call, hold, state);
   }
@@ -92,20 +97,35 @@ export class HeldRunner implements Finisher {
     }
   }
 
-  /** Fills in what the call needs to be sent, and asks everything again that the approval was given on. */
+  /** What the call needs to be decided and sent. */
+  #fillIn(call: Call, { data }: StoredHold, args: JsonObject | undefined): void {
+    if (args !== undefined) {
+      Object.assign(call.asked, { arguments: args });
+      resolveAgain(call, this.parts.catalog);
+    }
+    call.findings = data.findings;
+  }
+
+  /** What the policy in force, and the external one beside it, say of the call now. `again`: the external one cannot be asked. */
+  async #decision(call: Call, { data }: StoredHold, policy: Policy): Promise<Pick<Decision, 'effect' | 'obligations'> | 'again'> {
+    const { external } = this.parts;
+    const { input, ...question } = questionOf(call, policy, this.parts);
+    const decision = admit({ ...question, input }, policy);
+    // Nobody is asked about what has expired: it would be asked for ever.
+    if (external === undefined || decision.effect === 'refuse' || !(this.tools.now() < Date.parse(data.approval.expires))) return decision;
+    const verdict = await askExternal(call, input, external);
+    if (verdict.unavailable) return 'again';
+    return verdict.effect === 'refuse' ? { ...decision, effect: 'refuse' } : decision;
+  }
+
+  /** Asks everything again that the approval was given on. */
   #objection(
     call: Call,
     { data }: StoredHold,
     state: ApprovalState,
     args: JsonObject | undefined,
-    policy: Policy,
+    { effect, obligations }: Pick<Decision, 'effect' | 'obligations'>,
   ): { readonly reason: DenialReason; readonly message: string } | undefined {
-    const { catalog } = this.parts;
-    if (args !== undefined) {
-      Object.assign(call.asked, { arguments: args });
-      resolveAgain(call, catalog);
-    }
-    call.findings = data.findings;
     const standing: Standing = {
       binding: { held: data.approval.binding, approved: state.binding, remade: this.tools.sealer.digest(bindingText(data)) },
       argumentsIntact: args !== undefined,
@@ -115,7 +135,8 @@ export class HeldRunner implements Finisher {
       definition: { held: data.definition, served: call.served?.definition },
       generation: { held: data.generation, served: call.served?.generation },
       stopped: this.parts.stops.against(call),
-      effect: admit(questionOf(call, policy, this.parts), policy).effect,
+      effect,
+      terms: { held: data.decision.obligations.approve, now: obligations.approve },
     };
     return objection(standing);
   }

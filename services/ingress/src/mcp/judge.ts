@@ -1,11 +1,11 @@
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { isServerMethod } from '@customhouse/policy-contract/methods';
 import type { DataKey } from '@customhouse/sealing/sealer';
-import { admit, type Question } from '../domain/admit.js';
-import { stoppedDecision } from '../domain/stopped.js';
+import type { Question } from '../domain/admit.js';
 import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
 import { canonicalText } from './canonical-text.js';
+import { decide, type Decided } from './decide.js';
 import { inputOf, type Facts } from './facts.js';
 import { kindOf } from './params.js';
 import type { Parts } from './parts.js';
@@ -23,16 +23,19 @@ export function judge(call: Call, parts: Parts): DataKey | Promise<DataKey> {
 }
 
 function judgeBy(policy: Policy, call: Call, parts: Parts): DataKey | Promise<DataKey> {
-  const { recorder } = parts;
   const { method, asked } = call;
   call.argumentsText = canonicalText(asked.arguments);
   call.findings = parts.inspector.inspectArguments(asked.arguments);
   if (asked.extra !== undefined) call.findings = [...call.findings, ...parts.inspector.inspectArguments(asked.extra)];
   if (method !== 'tools/call' && !isServerMethod(method)) inspectTarget(call, parts);
-  const question = questionOf(call, policy, parts);
-  call.decidedOn = question.input;
-  const stopped = parts.stops.against(call);
-  call.decision = stopped === undefined ? admit(question, policy) : stoppedDecision(stopped, policy);
+  const decided = decide(call, policy, parts, () => questionOf(call, policy, parts));
+  return decided instanceof Promise ? decided.then((made) => judged(call, made, parts)) : judged(call, decided, parts);
+}
+
+function judged(call: Call, [decision, input]: Decided, parts: Parts): DataKey | Promise<DataKey> {
+  const { recorder } = parts;
+  call.decision = decision;
+  call.decidedOn = input;
   parts.history.decided(decidedOf(call));
   const key = recorder.keyOf(call);
   return key instanceof Promise ? key.then((made) => sealed(call, made, parts)) : sealed(call, key, parts);

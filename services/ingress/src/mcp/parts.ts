@@ -3,6 +3,7 @@ import type { EventLog } from '@customhouse/event-log/port';
 import type { EventSink } from '@customhouse/event-log/sink';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { IngressSettings } from '../config.js';
+import type { ExternalPolicy } from '../external-policy.js';
 import type { HoldDesk } from '../holds/hold-desk.js';
 import type { IngressMetrics } from '../metrics.js';
 import type { Catalog } from '../state/catalog.js';
@@ -25,6 +26,8 @@ export interface Parts {
   readonly catalog: Catalog;
   /** The policy version in force. Throws Failure while there is none, or what is followed is too old. */
   policy(): Policy;
+  /** Also has to allow what the policy in force allows. Undefined: there is none. */
+  readonly external: ExternalPolicy | undefined;
   readonly stops: Stops;
   readonly history: History;
   /** Keeps the history up to date with what other processes record. */
