@@ -281,6 +281,11 @@ describe('what an approval was given on is asked again before the call is sent',
     ['its agent was stopped', 'stopped', () => gateway.stop('agent', 'robot')],
     ['the policy refuses it now', 'policy-changed', () => gateway.activate([{ id: 'never', effect: 'refuse', reason: 'No.', tools: ['*/*'] }])],
     [
+      'the policy asks for more approvers now',
+      'policy-changed',
+      () => gateway.activate([{ id: 'by-two', effect: 'hold', reason: 'Two of us.', tools: ['*/*'], approve: { quorum: 2, expires_s: 3600 } }]),
+    ],
+    [
       'the definition changed',
       'definition-changed',
       async () => {

@@ -11,6 +11,7 @@ const sound: Standing = {
   generation: { held: 1, served: 1 },
   stopped: undefined,
   effect: 'hold',
+  terms: { held: { quorum: 2, expires_s: 60 }, now: { quorum: 2, expires_s: 60 } },
 };
 
 describe('an approved call just before it is sent', () => {
@@ -33,6 +34,7 @@ describe('an approved call just before it is sent', () => {
     ['nothing was served then, nor is now', { definition: { held: null, served: undefined } }, 'definition-changed'],
     ['the server was configured anew', { generation: { held: 1, served: 2 } }, 'definition-changed'],
     ['the policy refuses it now', { effect: 'refuse' }, 'policy-changed'],
+    ['the policy asks for more people now', { terms: { held: { quorum: 2, expires_s: 60 }, now: { quorum: 3, expires_s: 60 } } }, 'policy-changed'],
   ])('is not sent when %s', (_, change, reason) => {
     expect(objection({ ...sound, ...change })?.reason).toBe(reason);
   });

@@ -1,4 +1,6 @@
+import type { ApprovalTerms } from '@customhouse/policy-contract/approve';
 import type { Effect } from '@customhouse/policy-contract/decision';
+import { asksMore } from './terms.js';
 
 /** An approved call just before it is sent: what was approved, and how things stand now. */
 export interface Standing {
@@ -16,6 +18,8 @@ export interface Standing {
   readonly stopped: string | undefined;
   /** What the policy in force says about the same call now. */
   readonly effect: Effect;
+  /** What the approval took, and what it would take now; undefined when the policy would not hold the call. */
+  readonly terms: { readonly held: ApprovalTerms | undefined; readonly now: ApprovalTerms | undefined };
 }
 
 export type Objection = 'stopped' | 'digest-mismatch' | 'expired' | 'identity-revoked' | 'definition-changed' | 'policy-changed';
@@ -32,5 +36,6 @@ export function objection(standing: Standing): { readonly reason: Objection; rea
   if (definition.served === undefined || definition.held !== definition.served || generation.held !== generation.served)
     return { reason: 'definition-changed', message: 'what was to be called, or its server, changed after the call was held' };
   if (standing.effect === 'refuse') return { reason: 'policy-changed', message: 'the policy refuses this call now' };
+  if (asksMore(standing.terms.now, standing.terms.held)) return { reason: 'policy-changed', message: 'the policy asks more of the approvers now than when they were asked' };
   return undefined;
 }
