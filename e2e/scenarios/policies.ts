@@ -91,10 +91,11 @@ export function policies(world: () => World): void {
 
     it('[policy-simulation] is run over the calls that were recorded, and says which would come out differently', async () => {
       const w = world();
+      const since = new Date().toISOString();
       const call = callOf(await w.call('truth__note', { text: 'simulate me' }));
       const version = await strictDraft(w);
       const report = await w.eventually('a simulation finds the call', async () => {
-        const { id } = await w.must<{ id: string }>('policy', 'POST', '/v1/policy/simulations', { version, calls: 20 });
+        const { id } = await w.must<{ id: string }>('policy', 'POST', '/v1/policy/simulations', { version, since });
         const ended = await w.eventually('the simulation ends', async () => {
           const now = await w.must<{ state: string; problem: string | null; report: Report | null }>('policy', 'GET', `/v1/policy/simulations/${id}`);
           return now.state !== 'running' && now;
