@@ -10,7 +10,7 @@ import { testPostgres } from '@customhouse/test-engines/postgres';
 import { callCompleted } from '@customhouse/events/call/events';
 import { eventually, Gateway, type Answer, type Ingress } from './gateway.js';
 
-jest.setTimeout(180_000);
+jest.setTimeout(360_000);
 
 const { url: postgres } = await testPostgres();
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
