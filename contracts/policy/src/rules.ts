@@ -58,7 +58,7 @@ export const Who = z.strictObject({
         .min(1)
         .max(100),
     )
-    .refine((attributes) => Object.keys(attributes).length <= 20, 'names at most 20 attributes')
+    .refine((attributes) => Object.keys(attributes).length > 0 && Object.keys(attributes).length <= 20, 'names 1 to 20 attributes, none of them __proto__')
     .optional()
     .describe('Every attribute that is named is there and has one of these values; of an attribute that is a list one item is enough. `{department: [finance, "legal-*"]}`'),
   clients: Names.optional().describe('Names of client programs, as they call themselves: a help, no protection.'),

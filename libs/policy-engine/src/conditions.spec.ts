@@ -67,6 +67,11 @@ describe('a condition of a rule', () => {
   });
 });
 
+it('a rule whose only attribute is __proto__ is refused, because it would be about everybody', () => {
+  const attributes: unknown = JSON.parse('{"__proto__": ["x"]}');
+  expect(Rule.safeParse({ ...rule({ id: 'x', effect: 'allow' }), who: { attributes } }).success).toBe(false);
+});
+
 describe('a limit', () => {
   const limited = allow({ id: 'ten', limit: { calls: 10, window_s: 60, per: 'agent' }, redact: ['iban'] });
 
