@@ -40,7 +40,10 @@ const intent = {
     .describe('Order-insensitive digest of the definition that was in force. Null when nothing of the kind is served, and where nobody reviews definitions.'),
   labels: z.array(ToolLabel).nullable().describe('Of the tool, when the decision was made; other targets have none. Null when nothing of the kind is served.'),
   annotations: Annotations.optional().describe('Of the tool, when the decision was made. Absent for other targets.'),
-  destinations: z.array(Destination).optional().describe('Where the call would send something, as far as its arguments say. Absent where there is nothing of the kind, or no rule looks at it.'),
+  destinations: z
+    .array(Destination)
+    .optional()
+    .describe('Where the call would send something, as far as its arguments say. Absent where there is nothing of the kind, or no rule looks at it.'),
   used: z.record(z.string(), z.int().nonnegative()).optional().describe('By rule with a limit: how many calls it had let through in its window. Absent where no rule has one.'),
   arguments: Sealed.describe('Of `tools/call` its arguments. Of other methods all of the params but the target and, where a client asks, `_meta`.'),
   extra: Sealed.optional().describe(
