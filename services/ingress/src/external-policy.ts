@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { isJsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { IngressSettings } from './config.js';
-import type { Verdict } from './domain/both-allow.js';
+import type { Verdict } from '@customhouse/policy-contract/both-allow';
 
 /** Somebody else's decision point, asked beside the policy of the gateway. */
 export interface ExternalPolicy {

@@ -95,6 +95,14 @@ describe('trials of the policy', () => {
       for (const call of [unknown!, stopped!]) expect((await explain(call)).body).toMatchObject({ decided_by: 'gateway', input: null, arguments: 'unused', same: true });
     });
 
+    it('lets what an external decision point said then count again', async () => {
+      const said = { id: 'external-policy', effect: 'refuse' as const, reason: 'The company says no.' };
+      const own = { id: 'readers', effect: 'allow' as const, reason: 'It reads.' };
+      const policy = { number: active.version.number, digest: active.version.digest, external: 'http://opa:8181/v1/data/allow' };
+      const [call] = await record({ decision: { effect: 'refuse', rules: [said, own], obligations: {}, policy } });
+      expect((await explain(call!)).body).toMatchObject({ same: true, problem: null, again: { effect: 'refuse', rules: [said, own] } });
+    });
+
     it('says when a decision does not come out as it was recorded', async () => {
       const [call] = await record({ decision: { effect: 'refuse', rules: [{ id: 'readers', effect: 'refuse', reason: 'Somebody changed this.' }] } });
       expect((await explain(call!)).body).toMatchObject({ same: false, recorded: { effect: 'refuse' }, again: { effect: 'allow' } });

@@ -1,10 +1,10 @@
+import { bothAllow, type Verdict } from '@customhouse/policy-contract/both-allow';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import { withoutImpossibleHold } from '@customhouse/policy-contract/hold-not-possible';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import { selectArguments } from '@customhouse/policy-engine/select-arguments';
 import { admit, type Question } from '../domain/admit.js';
-import { bothAllow, type Verdict } from '../domain/both-allow.js';
 import { stoppedDecision } from '../domain/stopped.js';
 import type { ExternalPolicy } from '../external-policy.js';
 import type { Call } from './call.js';

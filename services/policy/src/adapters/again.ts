@@ -1,6 +1,7 @@
 import type { Sealed } from '@customhouse/events/envelope';
 import { KeyDestroyed, type Sealer } from '@customhouse/sealing/sealer';
 import type { Decision } from '@customhouse/policy-contract/decision';
+import { bothAllow, verdictIn } from '@customhouse/policy-contract/both-allow';
 import { withoutImpossibleHold } from '@customhouse/policy-contract/hold-not-possible';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
@@ -53,7 +54,11 @@ export function decideAgain(call: Past, policy: Policy, opened?: Opened, before:
     used: isOf(call, policy) ? (recorded.used ?? before.used) : before.used,
   };
   const input = recordedInput({ time: call.time, data }, args, pointersOf(call, policy));
-  return { outcome: 'decided', decision: withoutImpossibleHold(policy.decide(input), input.method), input };
+  const own = withoutImpossibleHold(policy.decide(input), input.method);
+  // Nobody asks outside once more: what was said then is part of the record.
+  const verdict = verdictIn(call.decision);
+  const decision = verdict === undefined ? own : withoutImpossibleHold(bothAllow(own, verdict, call.decision.policy.external!), input.method);
+  return { outcome: 'decided', decision, input };
 }
 
 /** Whether this version decided the call. */

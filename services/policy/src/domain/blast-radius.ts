@@ -41,7 +41,7 @@ export class BlastRadius {
     readonly bounds: ReportBounds,
     begun?: PolicyBlastRadius,
   ) {
-    this.#report = structuredClone(begun) ?? nothing();
+    this.#report = begun ? copyOf(begun) : nothing();
     for (const [change, { by_agent, by_person, by_tool, by_rule }] of Object.entries(this.#report.changes))
       for (const [by, { most }] of Object.entries({ by_agent, by_person, by_tool, by_rule }))
         this.#tallies.set(`${change} ${by}`, new Map(most.map(({ name, calls }) => [name, calls])));
@@ -74,7 +74,7 @@ export class BlastRadius {
 
   /** As it stands. */
   report(): PolicyBlastRadius {
-    const report = structuredClone(this.#report);
+    const report = copyOf(this.#report);
     for (const [change, changed] of Object.entries(report.changes) as [PolicyChange, PolicyChangeReport][]) {
       for (const by of ['by_agent', 'by_person', 'by_tool', 'by_rule'] as const) {
         const sorted = [...(this.#tallies.get(`${change} ${by}`) ?? [])].sort(([one, many], [other, more]) => more - many || (one < other ? -1 : 1));
@@ -91,6 +91,11 @@ export class BlastRadius {
     if (!tally) this.#tallies.set(key, (tally = new Map()));
     if (tally.has(name) || tally.size < countedNames) tally.set(name, (tally.get(name) ?? 0) + 1);
   }
+}
+
+/** A report is plain JSON. */
+function copyOf(report: PolicyBlastRadius): PolicyBlastRadius {
+  return JSON.parse(JSON.stringify(report)) as PolicyBlastRadius;
 }
 
 function nothing(): PolicyBlastRadius {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Decision, Effect } from '@customhouse/policy-contract/decision';
+import type { Decision, Effect } from './decision.js';
 import { bothAllow, type Verdict } from './both-allow.js';
 
 const url = 'http://opa:8181/v1/data/company/allow';

@@ -1,4 +1,4 @@
-import type { Decision, FiredRule } from '@customhouse/policy-contract/decision';
+import type { Decision, FiredRule } from './decision.js';
 
 /** What an external decision point said of a call, or that it could not be asked. */
 export interface Verdict {
@@ -26,4 +26,11 @@ export function bothAllow(own: Decision, verdict: Verdict, external: string): De
   }
   if (verdict.effect === 'allow') return { ...own, rules: [...own.rules, said], policy };
   return { effect: 'hold', rules: [said, ...own.rules], obligations: { ...own.obligations, approve: own.obligations.approve ?? oneWithinAnHour }, policy };
+}
+
+/** What an external decision point had said, as a recorded decision has it; undefined when none was asked. */
+export function verdictIn({ rules, policy }: Decision): Verdict | undefined {
+  if (policy.external === undefined) return undefined;
+  const said = rules.find(({ id }) => id === externalRules.said || id === externalRules.unavailable);
+  return said && { effect: said.effect, reason: said.reason, ...(said.id === externalRules.unavailable && { unavailable: true }) };
 }
