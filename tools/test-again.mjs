@@ -32,7 +32,9 @@ export function again(outcome, phase) {
   const failed = outcome.testResults.filter((suite) => suite.status === 'failed');
   if (failed.length === 0 || failed.length > filesTriedAgain) return undefined;
   const workers = phase.indexOf('--maxWorkers');
-  const options = [...phase.slice(0, workers), ...phase.slice(workers + 2), '--runInBand', '--runTestsByPath', ...failed.map((suite) => suite.name)];
+  // In one process, what a test left open would keep the run from ending.
+  const kept = [...phase.slice(0, workers), ...phase.slice(workers + 2)].filter((option) => option !== '--forceExit');
+  const options = [...kept, '--runInBand', '--forceExit', '--runTestsByPath', ...failed.map((suite) => suite.name)];
   const tests = failed.flatMap((suite) => suite.assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName));
   const scenarios = failed.every((suite) => /\.(e2e|compose)\.spec\.ts$/.test(suite.name));
   const named = failed.every((suite) => suite.assertionResults.some((test) => test.status === 'failed'));

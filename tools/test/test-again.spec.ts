@@ -20,7 +20,7 @@ describe('what failed', () => {
 
   it('is tried again with its whole file, one file at a time, and what passed is not', () => {
     const failed = outcome(suite('libs/a.int.spec.ts', { a: 'failed' }), suite('libs/c.spec.ts', { c: 'passed' }));
-    expect(again(failed, phase)).toEqual(['--selectProjects', 'unit', 'integration', '--runInBand', '--runTestsByPath', join(root, 'libs/a.int.spec.ts')]);
+    expect(again(failed, phase)).toEqual(['--selectProjects', 'unit', 'integration', '--runInBand', '--forceExit', '--runTestsByPath', join(root, 'libs/a.int.spec.ts')]);
     expect(again(outcome(suite('libs/c.spec.ts', { c: 'passed' })), phase)).toBeUndefined();
   });
 

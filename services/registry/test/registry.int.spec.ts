@@ -523,7 +523,13 @@ describe('API keys', () => {
   });
 
   it('name the person who answers for the agent, and what else a policy may know', async () => {
-    const body = { agent: 'reporter', person: 'ada@example.com', owner: 'bob@example.com', attributes: { department: 'finance', level: 2, regions: ['eu', 'us'], temporary: false }, roles: ['agent'] };
+    const body = {
+      agent: 'reporter',
+      person: 'ada@example.com',
+      owner: 'bob@example.com',
+      attributes: { department: 'finance', level: 2, regions: ['eu', 'us'], temporary: false },
+      roles: ['agent'],
+    };
     const { key } = (await ask('POST', '/v1/keys', body)).body as { key: { id: string } };
     const told = { owner: 'bob@example.com', attributes: body.attributes };
     expect(key).toMatchObject(told);
