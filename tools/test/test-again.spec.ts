@@ -31,8 +31,8 @@ describe('what failed', () => {
     expect(again(outcome(suite('e2e/kafka.e2e.spec.ts', {})), scenarios)).toEqual([
       '--selectProjects',
       'e2e',
-      '--forceExit',
       '--runInBand',
+      '--forceExit',
       '--runTestsByPath',
       join(root, 'e2e/kafka.e2e.spec.ts'),
     ]);
