@@ -156,6 +156,7 @@ export async function startServices({ upstream, database, log, relaxed, profile,
     // As in infra/docker/Dockerfile.
     MALLOC_ARENA_MAX: '1',
     MALLOC_TRIM_THRESHOLD_: '262144',
+    NODE_OPTIONS: '--max-semi-space-size=16',
   };
   const ports = { registry: await freePort(), policy: await freePort(), ingress: await freePort(), mcp: await freePort() };
   const processes = [];
