@@ -276,3 +276,33 @@ describe('versions with Rego, tests and cases', () => {
     expect(body).toMatchObject({ number: 0, digest: builtInVersion().digest, passed: 0, failed: 0 });
   });
 });
+
+describe('the settings of versions', () => {
+  it('keep a version from being activated before it has come as far as they say, and from nothing else', async () => {
+    const installation = await Installation.start({ CUSTOMHOUSE_POLICY_ACTIVATE_FROM: 'simulated' });
+    try {
+      const [one, other] = [await installation.draft(set(readers)), await installation.draft(set(readers))];
+      const early = await installation.activate(one);
+      expect([early.status, early.body.code, early.body.detail]).toEqual([409, 'conflict', expect.stringContaining('has come as far as "tested"')]);
+      expect(await installation.activeNumber()).toBe(0);
+      await installation.sql('update versions set simulated = clock_timestamp() where number = $1', [one]);
+      expect((await installation.activate(one)).status).toBe(200);
+      expect((await installation.activate(other)).status).toBe(409);
+      expect((await installation.ask('POST', '/v1/policy/rollback', {})).body.number).toBe(0);
+    } finally {
+      await installation.stop();
+    }
+  });
+
+  it('refuse Rego whose tests take longer than they say', async () => {
+    const installation = await Installation.start({ CUSTOMHOUSE_POLICY_REGO_TIMEOUT_MS: '1000' });
+    try {
+      const slow = 'package customhouse.custom_test\n\ntest_for_ever if count([1 | some x in numbers.range(1, 5000); some y in numbers.range(1, 5000); x > y]) > 0\n';
+      const { status, body } = await installation.ask('POST', '/v1/policy/check', { rules: set(readers), modules: { 'slow_test.rego': slow } });
+      expect([status, body.code]).toEqual([422, 'invalid-rules']);
+      expect(body.problems).toEqual([{ pointer: '/body/modules', message: expect.stringContaining('no answer within 1000 ms') }]);
+    } finally {
+      await installation.stop();
+    }
+  });
+});

@@ -31,6 +31,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
 import { stopKey, stopTarget, type StopKind } from '@customhouse/policy-contract/stops';
 import { builtInModule } from '@customhouse/policies/built-in';
+import type { VersionSigner } from '@customhouse/policies/signature';
 import { makeVersion } from '@customhouse/policies/version';
 import { KeyEncryptionKey } from '@customhouse/sealing/key-encryption-key';
 import { createSealer, type FollowingSealer } from '@customhouse/sealing/node-sealer';
@@ -48,6 +49,8 @@ export interface GatewayOptions {
   /** Stands between the gateway and the log. */
   readonly wrapLog?: (log: EventLog) => EventLog;
   readonly spool?: boolean;
+  /** Signs each version of the policy. */
+  readonly signer?: VersionSigner;
   /** Another replica of the same installation: this one has the same log and the same keys. */
   readonly beside?: Gateway;
 }
@@ -138,6 +141,12 @@ export class Gateway {
     });
     const lines = { write: (line: string) => void this.logLines.push(JSON.parse(line) as JsonObject) };
     const settings = loadSettings(ingressSettings, this.environment, () => '');
+    this.#closers.push(
+      () => rm(folder, { recursive: true, force: true }),
+      () => spool?.close(),
+      () => this.writer.close(),
+      () => followed.close(),
+    );
     this.ingress = new Ingress({
       settings,
       log: this.log,
@@ -149,18 +158,13 @@ export class Gateway {
       development: this.options.development ?? true,
       tenant: 'default',
     });
-    this.#closers.push(
-      () => rm(folder, { recursive: true, force: true }),
-      () => spool?.close(),
-      () => this.writer.close(),
-      () => followed.close(),
-    );
     await this.ingress.start();
   }
 
   /** Puts rules in force and waits until they are. */
   async activate(rules: RuleSet['rules']): Promise<void> {
-    const version = makeVersion({ number: (this.#policyNumber += 1), module: builtInModule().digest, rules: { version: 1, rules }, note: '' });
+    const made = makeVersion({ number: (this.#policyNumber += 1), module: builtInModule().digest, rules: { version: 1, rules }, note: '' });
+    const version = this.options.signer?.sign(made) ?? made;
     await this.writer.append({ declaration: policyPublished, subject: 'policy', key: 'active', data: version });
     await eventually(() => {
       this.ingress.checkReady();
