@@ -40,9 +40,11 @@ describe('initialize', () => {
     ['1999-01-01', '2025-11-25'],
   ])('asked for %s agrees on %s, and gives a session', async (asked, agreed) => {
     const fresh = new RawClient(gateway.url);
+    // No earlier revision has tasks.
+    const tasks = { list: {}, cancel: {}, requests: { tools: { call: {} } } };
     expect(await fresh.initialize(asked)).toEqual({
       protocolVersion: agreed,
-      capabilities: { tools: { listChanged: true } },
+      capabilities: { tools: { listChanged: true }, ...(agreed === '2025-11-25' && { tasks }) },
       serverInfo: { name: 'customhouse', title: 'Customhouse', version: '0.1.0' },
     });
     expect(fresh.session).toMatch(/^[\x21-\x7e]+$/);
