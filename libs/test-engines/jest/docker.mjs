@@ -76,6 +76,20 @@ export async function startKafkaContainer(run, { environment = {}, listeners = {
   return { container, brokers: `${host}:${ports[0]}`, addresses: Object.fromEntries(names.map((name, index) => [name, `${host}:${ports[index]}`])) };
 }
 
+/** Starts an Open Policy Agent that serves one Rego module. */
+export async function startOpaContainer(run, { policy }) {
+  const port = await freePort();
+  const container = await new GenericContainer('openpolicyagent/opa:1.22.2-static')
+    .withLabels({ [label]: run })
+    .withCopyContentToContainer([{ target: '/policy.rego', content: policy, mode: 0o644 }])
+    .withCommand(['run', '--server', '--addr', '0.0.0.0:8181', '/policy.rego'])
+    .withExposedPorts({ container: 8181, host: port })
+    .withWaitStrategy(Wait.forHttp('/health', 8181))
+    .withStartupTimeout(60_000)
+    .start();
+  return { container, url: `http://${container.getHost()}:${port}` };
+}
+
 /** For what is waited for after the start, in a way that this library does not know. */
 const afterwards = { waitUntilReady: async () => undefined, withStartupTimeout: () => afterwards, isStartupTimeoutSet: () => true, getStartupTimeout: () => 0 };
 

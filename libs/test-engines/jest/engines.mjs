@@ -2,7 +2,9 @@
 // started when it is first asked for.
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { dockerEngine, startKafkaContainer, startPostgresContainer } from './docker.mjs';
+import { dockerEngine, startKafkaContainer, startOpaContainer, startPostgresContainer } from './docker.mjs';
+
+const starts = { kafka: startKafkaContainer, postgres: startPostgresContainer, opa: startOpaContainer };
 
 export class Engines {
   #run;
@@ -79,7 +81,7 @@ export class Engines {
 
   async #own(kind, options) {
     if ((await this.#docker) === undefined) return { missing: 'no Docker engine answers' };
-    const engine = kind === 'kafka' ? await startKafkaContainer(this.#run, options) : await startPostgresContainer(this.#run, options);
+    const engine = await starts[kind](this.#run, options);
     const id = engine.container.getId();
     this.#owned.set(id, engine);
     const { container, ...answer } = engine;

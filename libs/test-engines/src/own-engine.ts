@@ -67,3 +67,9 @@ export async function ownPostgres(options: { readonly args?: readonly string[] }
   const answer = await askForContainer<{ id: string; url: string }>('a PostgreSQL of its own', 'own/postgres', options);
   return answer && { url: answer.url, engine: new OwnEngine(answer.id) };
 }
+
+/** An Open Policy Agent that serves the module. Undefined, with a printed line, where no Docker engine answers. */
+export async function ownOpa(policy: string): Promise<{ readonly url: string; readonly engine: OwnEngine } | undefined> {
+  const answer = await askForContainer<{ id: string; url: string }>('an Open Policy Agent', 'own/opa', { policy });
+  return answer && { url: answer.url, engine: new OwnEngine(answer.id) };
+}
