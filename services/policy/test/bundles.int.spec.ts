@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PolicyBundle } from '@customhouse/policy-contract/bundle';
 import { signatureProblem, VersionSigner } from '@customhouse/policies/signature';
 import { isIntact, makeVersion } from '@customhouse/policies/version';
-import { Installation } from './installation.js';
+import { eventually, Installation } from './installation.js';
 
 jest.setTimeout(300_000);
 
@@ -130,8 +130,9 @@ describe('bundles', () => {
         signed_by: stranger.trusted.id,
         origin: { number, digest, key: signer.trusted.id },
       });
-      const told = (await there.told('customhouse.policy')).find((event) => event.data.version?.number === body.number);
-      expect(told?.data.origin).toEqual({ number, digest, key: signer.trusted.id });
+      // It goes to the log after the answer.
+      const told = await eventually('the log tells of it', async () => (await there.told('customhouse.policy')).find((event) => event.data.version?.number === body.number));
+      expect(told.data.origin).toEqual({ number, digest, key: signer.trusted.id });
       expect((await there.activate(body.number)).status).toBe(200);
       expect((await exportFrom(there, body.number)).policy.digest).toBe(digest);
     });
