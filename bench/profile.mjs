@@ -12,8 +12,8 @@ const parts = [
   ['writer of the log, canonical JSON, hashes', /libs\/event-log|kernel\/dist\/canonical/],
   ['detectors', /libs\/detectors|re2js|ingress\/dist\/inspector|mcp\/inspect/],
   ['HTTP to the server', /undici|libs\/upstream|ingress\/dist\/upstreams/],
-  ['identity and session', /libs\/identity|mcp\/identify|mcp\/sessions|mcp\/sealed-tokens|mcp\/conversations/],
-  ['reading and checking bodies, writing answers', /mcp\/accept|mcp\/exchange|mcp\/reply|mcp\/dialect|mcp\/server\.js|libs\/mcp-wire/],
+  ['identity and session', /libs\/identity|mcp\/identify|mcp\/sessions\//],
+  ['reading and checking bodies, writing answers', /mcp\/http\/|mcp\/answers\/(reply|dialect)|libs\/mcp-wire/],
   ['metrics', /metrics|prom-client/],
   ['stages of a call and their records', /services\/ingress/],
 ];

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { CannotListen } from '../src/mcp/server.js';
+import { CannotListen } from '../src/mcp/http/server.js';
 import { freePort } from './support/everything.js';
 import { eventually, Gateway } from './support/gateway.js';
 import { RawClient } from './support/mcp.js';

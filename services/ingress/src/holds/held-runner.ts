@@ -16,16 +16,16 @@ import { Call } from '../mcp/call.js';
 import { callerOf } from '../mcp/caller.js';
 import { askExternal } from '../mcp/decide.js';
 import type { Parts } from '../mcp/parts.js';
-import { deniedReply, outcomeReply, receiptOf } from '../mcp/reply.js';
+import { deniedReply, outcomeReply, receiptOf } from '../mcp/answers/reply.js';
 import { resolveAgain } from '../mcp/resolve.js';
 import { run } from '../mcp/run.js';
-import { toServer } from '../mcp/to-server.js';
+import { toServer } from '../mcp/asks/to-server.js';
 import { questionOf } from '../mcp/judge.js';
 import { knowWhatHappened } from '../mcp/what-happened.js';
 import type { ApprovalState, Ending, Hold } from './hold.js';
 import type { Finisher } from './hold-desk.js';
 import { firstDecisive } from '../mcp/log-search.js';
-import { recordedReply } from '../mcp/recorded-outcome.js';
+import { recordedReply } from '../mcp/answers/recorded-outcome.js';
 import { readEvent, readHeld, type StoredHold } from './stored-hold.js';
 
 interface Tools {

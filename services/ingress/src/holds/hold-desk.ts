@@ -12,7 +12,7 @@ import type { ActiveCalls } from '../mcp/active-calls.js';
 import type { Call } from '../mcp/call.js';
 import { Failure } from '../mcp/failure.js';
 import type { Recorder } from '../mcp/record.js';
-import { pendingReply, type About } from '../mcp/reply.js';
+import { pendingReply, type About } from '../mcp/answers/reply.js';
 import type { TaskTerms } from '../mcp/tasks/task.js';
 import { Hold, type ApprovalState, type Ending, type Waiter } from './hold.js';
 import { readHeld, type StoredHold } from './stored-hold.js';

@@ -4,8 +4,8 @@ import type { EventData } from '@customhouse/events/catalogue';
 import type { Position } from '@customhouse/event-log/port';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Call } from '../mcp/call.js';
-import type { Reply } from '../mcp/dialect.js';
-import type { Exchange } from '../mcp/exchange.js';
+import type { Reply } from '../mcp/answers/dialect.js';
+import type { Exchange } from '../mcp/http/exchange.js';
 
 export type HeldData = EventData<typeof callHeld>;
 export type ApprovalState = EventData<typeof approvalPublished>;

@@ -9,11 +9,11 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
-import type { ClientSide } from './client-side.js';
-import type { Network } from './network.js';
-import type { Reply } from './dialect.js';
-import type { Exchange } from './exchange.js';
-import type { Session } from './sessions.js';
+import type { ClientSide } from './sessions/client-side.js';
+import type { Network } from './http/network.js';
+import type { Reply } from './answers/dialect.js';
+import type { Exchange } from './http/exchange.js';
+import type { Session } from './sessions/sessions.js';
 
 /** Where a call is in its life. Only forward. */
 export type Phase = 'deciding' | 'queued' | 'sent' | 'ended';

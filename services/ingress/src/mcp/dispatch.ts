@@ -7,7 +7,7 @@ import type { ClientProfile, Errand, UpstreamRequest } from '../upstreams/errand
 import type { Call } from './call.js';
 import type { Outcome } from './outcome.js';
 import { paramsFor } from './params.js';
-import { wantsServerTask } from './server-task-wish.js';
+import { wantsServerTask } from './tasks/server-task-wish.js';
 
 /** Where calls are sent: `Upstreams`. */
 export interface Sender {

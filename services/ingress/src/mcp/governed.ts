@@ -6,10 +6,10 @@ import { judge } from './judge.js';
 import type { Outcome } from './outcome.js';
 import { kindOf } from './params.js';
 import type { Parts } from './parts.js';
-import { failureReply, outcomeReply, receiptOf, refusalReply } from './reply.js';
+import { failureReply, outcomeReply, receiptOf, refusalReply } from './answers/reply.js';
 import { resolve } from './resolve.js';
 import { run } from './run.js';
-import { toServer } from './to-server.js';
+import { toServer } from './asks/to-server.js';
 
 /** The life of one request of a client, from its arrival to its reply. Does not reject. */
 export async function govern(call: Call, parts: Parts): Promise<void> {

@@ -4,7 +4,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { JsonRpcError } from '@customhouse/upstream/upstream';
 import type { Outcome } from './outcome.js';
 import type { Dispatched } from './dispatch.js';
-import { redact, redactError } from './redact.js';
+import { redact, redactError } from './answers/redact.js';
 
 /** What looks into texts: libs/detectors. */
 export interface Inspector {

@@ -15,7 +15,7 @@ import type { Sender } from './dispatch.js';
 import type { Inspector } from './inspect.js';
 import type { PauseWatch } from './pause-watch.js';
 import type { Recorder } from './record.js';
-import type { ResultCache } from './result-cache.js';
+import type { ResultCache } from './answers/result-cache.js';
 
 /** What the stages work with: made once at start (../ingress.ts), the same for every call. */
 export interface Parts {

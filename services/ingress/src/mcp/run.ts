@@ -3,12 +3,12 @@ import type { DataKey } from '@customhouse/sealing/sealer';
 import type { Catalog } from '../state/catalog.js';
 import type { Call } from './call.js';
 import type { Dispatched } from './dispatch.js';
-import { withExposedUris } from './exposed-uris.js';
+import { withExposedUris } from './answers/exposed-uris.js';
 import { inspect } from './inspect.js';
 import { firstDecisive } from './log-search.js';
 import type { Outcome } from './outcome.js';
 import type { Parts } from './parts.js';
-import { capped } from './result-cap.js';
+import { capped } from './answers/result-cap.js';
 import { decidedOf } from './what-happened.js';
 
 /** Time to look for the end of a call in the log. */

@@ -9,9 +9,9 @@ import type { Sealer } from '@customhouse/sealing/sealer';
 import type { Asked } from '../../src/mcp/asked.js';
 import { Call } from '../../src/mcp/call.js';
 import { callerOf, type Caller } from '../../src/mcp/caller.js';
-import type { Exchange } from '../../src/mcp/exchange.js';
+import type { Exchange } from '../../src/mcp/http/exchange.js';
 import type { OutcomeSink } from '../../src/mcp/record.js';
-import type { Session } from '../../src/mcp/sessions.js';
+import type { Session } from '../../src/mcp/sessions/sessions.js';
 import type { ServedTool } from '../../src/state/catalog.js';
 
 /** A writer that keeps what it is given, and fails when it is told to. */

@@ -1,6 +1,6 @@
 import type { HoldDesk } from '../../holds/hold-desk.js';
 import { Failure } from '../failure.js';
-import { Peers } from '../peers.js';
+import { Peers } from '../sessions/peers.js';
 import { collect } from '../tasks/collect.js';
 import type { FoundTask, Tasks } from '../tasks/tasks.js';
 import { modernTask } from '../tasks/words.js';

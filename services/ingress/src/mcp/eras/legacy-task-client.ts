@@ -1,9 +1,9 @@
 import type { JsonObject, RequestId } from '@customhouse/mcp-wire/json-rpc';
-import type { ClientAsks } from '../client-asks.js';
-import type { Reply } from '../dialect.js';
-import type { Exchange } from '../exchange.js';
-import { LegacyClient, type Aside } from '../legacy-client.js';
-import type { Session } from '../sessions.js';
+import type { ClientAsks } from '../asks/client-asks.js';
+import type { Reply } from '../answers/dialect.js';
+import type { Exchange } from '../http/exchange.js';
+import { LegacyClient, type Aside } from '../asks/legacy-client.js';
+import type { Session } from '../sessions/sessions.js';
 import type { Task, TaskOwner, TaskTerms } from '../tasks/task.js';
 import { legacyTask, relatedTo } from '../tasks/words.js';
 

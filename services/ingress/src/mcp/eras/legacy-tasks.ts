@@ -1,12 +1,12 @@
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { errorObject } from '@customhouse/mcp-wire/messages';
 import type { HoldDesk } from '../../holds/hold-desk.js';
-import type { Reply } from '../dialect.js';
-import type { Exchange } from '../exchange.js';
+import type { Reply } from '../answers/dialect.js';
+import type { Exchange } from '../http/exchange.js';
 import { Failure } from '../failure.js';
 import type { Parts } from '../parts.js';
-import { Peers } from '../peers.js';
-import type { Session } from '../sessions.js';
+import { Peers } from '../sessions/peers.js';
+import type { Session } from '../sessions/sessions.js';
 import { abandon, collect } from '../tasks/collect.js';
 import type { Task, TaskView } from '../tasks/task.js';
 import type { FoundTask, Tasks } from '../tasks/tasks.js';

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-
 import { notificationText, resultText, serverSentEvent } from '@customhouse/mcp-wire/messages';
 import { Failure } from '../failure.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
-import type { Concerns, ListKind, StandingFollower } from '../standing-streams.js';
+import type { Concerns, ListKind, StandingFollower } from '../sessions/standing-streams.js';
 
 /** What a client wants to hear of, or what of it can be had. */
 export interface Wishes {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { FakeResponse } from '../../../test/support/fakes.js';
-import { Exchange } from '../exchange.js';
+import { Exchange } from '../http/exchange.js';
 import { Task, type TaskTerms } from '../tasks/task.js';
 import { modernTask } from '../tasks/words.js';
 import { ModernClient, takesTasks, type Waiting } from './modern-client.js';

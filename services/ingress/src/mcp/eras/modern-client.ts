@@ -3,9 +3,9 @@ import { tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import type { Envelope } from '@customhouse/mcp-wire/modern-request';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
-import type { ClientSide } from '../client-side.js';
-import type { Reply } from '../dialect.js';
-import type { Exchange } from '../exchange.js';
+import type { ClientSide } from '../sessions/client-side.js';
+import type { Reply } from '../answers/dialect.js';
+import type { Exchange } from '../http/exchange.js';
 import type { Task, TaskOwner, TaskTerms } from '../tasks/task.js';
 import { modernTask } from '../tasks/words.js';
 

@@ -2,7 +2,7 @@ import { errorCodes } from '@customhouse/mcp-wire/errors';
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { relayedErrorText, resultText, type JsonRpcErrorObject } from '@customhouse/mcp-wire/messages';
 import { envelope } from '@customhouse/mcp-wire/envelope';
-import type { Dialect, Reply, Wording } from '../dialect.js';
+import type { Dialect, Reply, Wording } from '../answers/dialect.js';
 
 /** What a request of the modern era is about, as far as its answer depends on it. */
 export interface Subject {

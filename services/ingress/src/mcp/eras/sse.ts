@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { Network } from '../network.js';
+import type { Network } from '../http/network.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json } from '@customhouse/kernel/canonical';
 import { sessionHeader } from '@customhouse/mcp-wire/headers';
 import { isJsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Endpoint } from '../../state/endpoint.js';
 import type { Caller } from '../caller.js';
-import { EventPart } from '../event-part.js';
-import { Exchange } from '../exchange.js';
+import { EventPart } from '../http/event-part.js';
+import { Exchange } from '../http/exchange.js';
 import { HttpFailure } from '../failure.js';
-import { Peers } from '../peers.js';
-import { SealedTokens } from '../sealed-tokens.js';
-import type { Session, Sessions } from '../sessions.js';
-import type { StandingStreams } from '../standing-streams.js';
+import { Peers } from '../sessions/peers.js';
+import { SealedTokens } from '../sessions/sealed-tokens.js';
+import type { Session, Sessions } from '../sessions/sessions.js';
+import type { StandingStreams } from '../sessions/standing-streams.js';
 import type { LegacyEra } from './legacy.js';
 
 /** Where a message of an open stream goes: which stream, in which process. It is no credential; who sends it is looked at each time. */

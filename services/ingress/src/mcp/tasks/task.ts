@@ -2,7 +2,7 @@ import type { Position } from '@customhouse/event-log/port';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Call } from '../call.js';
-import type { Reply } from '../dialect.js';
+import type { Reply } from '../answers/dialect.js';
 
 /** What a task stands for, and what its client is told of it. */
 export interface TaskTerms {

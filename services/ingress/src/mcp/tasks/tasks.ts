@@ -8,8 +8,8 @@ import type { Sealer } from '@customhouse/sealing/sealer';
 import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
 import { endOfCall } from '../log-search.js';
-import { recordedReply } from '../recorded-outcome.js';
-import { SealedTokens } from '../sealed-tokens.js';
+import { recordedReply } from '../answers/recorded-outcome.js';
+import { SealedTokens } from '../sessions/sealed-tokens.js';
 import { stateOf, Task, type TaskOwner, type TaskTerms, type TaskView } from './task.js';
 import { legacyTask } from './words.js';
 

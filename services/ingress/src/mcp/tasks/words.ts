@@ -1,6 +1,6 @@
 import { timestamp } from '@customhouse/kernel/time';
 import { isJsonObject, type JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import { isVerdict } from '../reply.js';
+import { isVerdict } from '../answers/reply.js';
 import type { TaskState, TaskView } from './task.js';
 
 /** Member of `_meta` by which a message of 2025-11-25 says which task it belongs to. */
