@@ -40,6 +40,8 @@ export interface ProjectionOptions {
   readonly lease_ms?: number;
   /** Records in one transaction. Default 500. */
   readonly batch?: number;
+  /** How long records of a busy log are collected for one transaction, instead of one for each of the writer's batches. Default 20 ms. */
+  readonly linger_ms?: number;
   readonly observer?: ProjectionObserver;
 }
 
@@ -138,8 +140,7 @@ export class Projection {
       signal: this.stopping.signal,
       batch: this.options.batch ?? 500,
       idle_ms: Math.min(1_000, this.lease_ms / 4),
-      // One transaction for what a busy log brings in this time, instead of one for each of the writer's batches.
-      linger_ms: 20,
+      linger_ms: this.options.linger_ms ?? 20,
     })) {
       await this.take(batch);
     }

@@ -24,4 +24,6 @@ export interface ConsumerDeclaration {
   readonly topics: readonly string[];
   /** False when the handlers drop duplicates themselves, by a unique event id of their own. Default true. */
   readonly dedupe?: boolean;
+  /** How long records are collected for one transaction; more where nobody waits for what comes of them. Default 20 ms. */
+  readonly linger_ms?: number;
 }

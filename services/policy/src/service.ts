@@ -6,6 +6,9 @@ import { versionEntity } from './adapters/versions-view.js';
 import { policySettings } from './config.js';
 import { PolicyModule } from './policy.module.js';
 
+/** Simulations, explanations and the shadow may be that late, and a transaction for each batch of a busy ingress would cost as much as its calls. */
+const linger_ms = 250;
+
 /** Keeps the versions of the policy, and says which one decides. */
 export const policyService: ServiceDefinition<typeof policySettings> = {
   name: 'policy',
@@ -16,7 +19,7 @@ export const policyService: ServiceDefinition<typeof policySettings> = {
   entities: [stopEntity, versionEntity],
   // A call has one intent, which the table of them drops duplicates by.
   consumers: [
-    { group: historyGroup, topics: [callsTopic], dedupe: false },
-    { group: shadowGroup, topics: [callsTopic] },
+    { group: historyGroup, topics: [callsTopic], dedupe: false, linger_ms },
+    { group: shadowGroup, topics: [callsTopic], linger_ms },
   ],
 };
