@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop(), 60_000);
 
 async function held(terms: NonNullable<Parameters<Ingress['hold']>[0]>['terms'] = {}): Promise<{ held: HeldData; id: string }> {
-  const { held: data } = await ingress.hold({ terms });
+  const { held: data } = await ingress.hold({ terms, quorum: terms.quorum ?? 1 });
   await gateway.status(data.approval.id, 'open');
   return { held: data, id: data.approval.id };
 }
@@ -65,6 +65,22 @@ describe('people', () => {
     expect(opened).toMatchObject({ about: 'decision', tenant: 'default', groups: ['finance', 'security'], approval: { call: expect.any(String), agent: 'claude' } });
     expect(decided).toMatchObject({ about: 'decision', approval: { status: 'denied', decided_by: ['bob'] } });
     expect(opened!.id).not.toBe(decided!.id);
+  });
+
+  it('are told of every approval that does not decide yet, once, and of the last as the decision', async () => {
+    const { id } = await held({ quorum: 2, groups: [{ group: 'security', quorum: 1 }] });
+    for (const channel of [chat, hook]) await tells(channel, id, 'opened');
+    await gateway.vote(id, 'bob');
+    await gateway.vote(id, 'bob');
+    for (const channel of [chat, hook]) await tells(channel, id, 'opened', 'voted');
+    expect(chat.told.find((notice) => notice.approval.approval === id && notice.kind === 'voted')).toMatchObject({
+      about: 'decision',
+      groups: ['security'],
+      approval: { status: 'open', approvers: ['bob'], missing: { people: 1, groups: [{ group: 'security', missing: 1 }] } },
+    });
+    const carol = await gateway.key('carol', ['approver'], { groups: ['security'] });
+    expect(await gateway.ask('POST', `/v1/approvals/${id}/votes`, { verdict: 'approve' }, carol)).toMatchObject({ status: 200, body: { decided_by: ['bob', 'carol'] } });
+    for (const channel of [chat, hook]) await tells(channel, id, 'opened', 'voted', 'decided');
   });
 
   it('are reminded, and others are asked', async () => {

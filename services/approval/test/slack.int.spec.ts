@@ -115,7 +115,7 @@ describe('a request in Slack', () => {
   it('counts two people towards a quorum of two, and shows how far it is', async () => {
     const { id, message } = await asked({ quorum: 2 });
     await slack.send(slack.click(message, 'approve', people.bob));
-    await eventually('the message shows the first', async () => JSON.stringify(message.blocks).includes('Approved by bob@example.com; still needed: 1 of 2.'));
+    await eventually('the message shows the first', async () => JSON.stringify(message.blocks).includes('1 of 2 people have approved (bob@example.com).'));
     await slack.send(slack.click(message, 'approve', people.bob));
     expect((await gateway.show(id)).body).toMatchObject({ status: 'open', approvers: ['bob@example.com'] });
     await slack.send(slack.click(message, 'approve', people.carol));

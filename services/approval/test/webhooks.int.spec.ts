@@ -106,6 +106,23 @@ describe('a webhook', () => {
     expect(() => new Receiver(`whsec_${randomBytes(32).toString('base64')}`).verify(requests[0]!.text, requests[0]!.headers)).toThrow();
   });
 
+  it('is told how many of how many people, and of which groups, have approved', async () => {
+    const id = await held({ quorum: 3, terms: { quorum: 3, groups: [{ group: 'finance', quorum: 2 }] } });
+    await firstAt('/signed', id);
+    await gateway.vote(id, 'bob');
+    const [, voted] = await firstAt('/signed', id, 2);
+    expect(JSON.parse(voted!.text)).toMatchObject({
+      type: 'approval.voted',
+      data: { status: 'open', approvers: ['bob'], progress: { approved: 1, needed: 3, groups: [{ group: 'finance', approved: 0, needed: 2 }] } },
+    });
+    const words = '1 of 3 people have approved (bob); of finance 0 of 2';
+    for (const path of ['/slack', '/teams']) {
+      const [, told] = await firstAt(path, id, 2);
+      expect(told!.text).toContain('One more has approved, and others have to: claude wants to run transfer on bank');
+      expect(told!.text).toContain(words);
+    }
+  });
+
   it('that fails is told again under the same id, and the others do not wait for it', async () => {
     answers = [
       { path: '/signed', status: 503 },

@@ -26,6 +26,9 @@ export function noticesOf(state: KnownRequest, events: readonly RequestEvent[], 
     switch (event.type) {
       case 'approval.request.opened':
         return [{ event: id, kind: 'opened', about: 'decision', groups: asked }];
+      case 'approval.vote.cast':
+        // What decides is told as the decision.
+        return state.status === 'open' ? [{ event: id, kind: 'voted', about: 'decision', groups: asked }] : [];
       case 'approval.request.reminded':
         return [{ event: id, kind: 'reminded', about: event.data.about, groups: event.data.about === 'review' ? [] : asked }];
       case 'approval.request.escalated':

@@ -4,7 +4,8 @@ import type { Approval } from '@customhouse/http-contract/approval';
 export interface Notice {
   /** The same when it is told again. */
   readonly id: string;
-  readonly kind: 'opened' | 'reminded' | 'escalated' | 'decided';
+  /** `voted`: somebody has approved, and others have to as well. */
+  readonly kind: 'opened' | 'voted' | 'reminded' | 'escalated' | 'decided';
   readonly about: 'decision' | 'review';
   readonly tenant: string;
   /** As it is now. */

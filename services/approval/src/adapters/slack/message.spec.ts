@@ -11,7 +11,7 @@ const detail: ApprovalDetail = {
     reason: 'Money leaves the house.',
     binding: 'b',
     quorum: 1,
-    terms: { quorum: 1, expires_s: 3600 },
+    terms: { quorum: 1, expires_s: 3600, groups: [{ group: 'finance', quorum: 1 }] },
     approvers: [],
   },
   ...{ missing: { people: 1, groups: [{ group: 'finance', missing: 1 }] }, opened: '2026-11-22T10:00:00.000Z', expires: '2026-11-22T11:00:00.000Z', reminded: 0, escalated: null },
@@ -32,7 +32,7 @@ describe('the message about a request', () => {
     const { all, buttons, preview, text } = message();
     expect([buttons, preview, text]).toEqual([['approve', 'deny', 'details'], 'p', 'claude wants to run transfer on bank']);
     expect(all).toContain('/to = \\"DE02\\"');
-    expect(all).toContain('still needed: 1 of 1, 1 of finance.');
+    expect(all).toContain('0 of 1 person has approved; of finance 0 of 1.');
   });
 
   it('has nothing of the arguments and no button to approve where they are hidden from Slack', () => {

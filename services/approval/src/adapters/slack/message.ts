@@ -1,6 +1,7 @@
 import type { KnownBlock, View } from '@slack/web-api';
 import type { Approval, ApprovalDetail } from '@customhouse/http-contract/approval';
 import { forSlack, forSlackWithin, slackCodeBlocks } from '../../domain/markup.js';
+import { progressText } from '../../domain/progress.js';
 
 /** Limits of Slack (https://docs.slack.dev/reference/block-kit/blocks), with something to spare. */
 const limits = { section: 2_900, sections: 8, header: 140, field: 1_900, words: 2_800, metadata: 3_000 };
@@ -81,10 +82,10 @@ export function wordsFor(message: string, way?: { readonly text: string; readonl
   return { text: forSlack(message), blocks: way === undefined ? [words] : [words, actions([{ type: 'button', action_id: 'way', text: plain(way.text), url: way.url }])] };
 }
 
-function noteOf({ terms, missing, approvers, complete }: ApprovalDetail, whole: boolean, showArguments: boolean): string {
-  const groups = missing.groups.filter((group) => group.missing > 0).map((group) => `${group.missing} of ${group.group}`);
+function noteOf(approval: ApprovalDetail, whole: boolean, showArguments: boolean): string {
+  const { terms, complete } = approval;
   return [
-    `Approved by ${approvers.join(', ') || 'nobody yet'}; still needed: ${[`${missing.people} of ${terms.quorum}`, ...groups].join(', ')}.`,
+    `${progressText(approval)}.`,
     ...(terms.fresh_login === true ? ['This call is approved on the page, with a login made for it.'] : []),
     ...(showArguments ? [] : ['What would run is shown on the page, and approved there.']),
     ...(showArguments && !whole ? ['What would run is too long for a message: it is shown on the page, and approved there.'] : []),

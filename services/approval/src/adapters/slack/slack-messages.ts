@@ -41,7 +41,7 @@ export class SlackMessages implements Notifier {
     try {
       if (notice.kind === 'opened' || (notice.kind === 'escalated' && notice.about === 'decision')) await this.post(notice);
       if (notice.kind === 'reminded' || notice.kind === 'escalated') await this.remind(notice);
-      if (notice.kind === 'decided') await this.update(notice.tenant, notice.approval.approval);
+      if (notice.kind === 'voted' || notice.kind === 'decided') await this.update(notice.tenant, notice.approval.approval);
     } catch (error) {
       throw undelivered(error);
     }
@@ -137,6 +137,6 @@ export class SlackMessages implements Notifier {
 }
 
 /** What of a request can change in its message. */
-function stateOf({ status, approvers, decided_by }: ApprovalDetail): string {
-  return JSON.stringify([status === 'dispatching' || status === 'closed' ? 'granted' : status, approvers, decided_by]);
+function stateOf({ status, approvers, missing, decided_by }: ApprovalDetail): string {
+  return JSON.stringify([status === 'dispatching' || status === 'closed' ? 'granted' : status, approvers, missing, decided_by]);
 }

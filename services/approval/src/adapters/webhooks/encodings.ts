@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { forSlackWithin } from '../../domain/markup.js';
+import { progressOf, progressText } from '../../domain/progress.js';
 import { visible } from '../../domain/rendering.js';
 import type { Notice } from '../notifier.js';
 import type { Encoded } from './webhook.js';
@@ -39,7 +40,7 @@ export function signedEncoding(notice: Notice, link: Link | undefined, secret: s
   const { status, call, agent, person, method, server, tool, rules, reason, quorum, approvers, missing, opened, expires, decided, decided_by, decision } = approval;
   const data = {
     ...{ approval: approval.approval, call, tenant, status, about, groups, agent, person, method, server, tool, rules, reason, quorum, approvers, missing, opened, expires },
-    ...{ decided, decided_by, decision, link: link?.(approval.approval) ?? null },
+    ...{ progress: progressOf(approval), decided, decided_by, decision, link: link?.(approval.approval) ?? null },
   };
   const body = JSON.stringify({ type: `approval.${kind}`, timestamp: new Date(now).toISOString(), data });
   const seconds = String(Math.floor(now / 1_000));
@@ -53,6 +54,8 @@ function titleOf({ kind, about, approval: { agent, tool, server, status } }: Not
   if (about === 'review') return kind === 'decided' ? `Reviewed: ${call}` : `To be reviewed: one person let it run alone. ${call}`;
   if (kind === 'decided') return `Decided (${status}): ${call}`;
   if (kind === 'escalated') return `Nobody has decided yet: ${call}`;
+  // It is told as things are now, and others may have decided meanwhile.
+  if (kind === 'voted') return status === 'open' ? `One more has approved, and others have to: ${call}` : `One more has approved: ${call}`;
   return kind === 'reminded' ? `Still waiting: ${call}` : `Waits for a person: ${call}`;
 }
 
@@ -62,6 +65,7 @@ function factsOf({ approval, groups }: Notice): readonly (readonly [string, stri
     ['Asked by', person],
     ['Why it waits', reason],
     ...(groups.length > 0 ? [['Asked are', groups.join(', ')] as const] : []),
+    ['So far', progressText(approval)],
     decided_by.length > 0 || decision !== null ? ['Decision', [decision ?? '', decided_by.length > 0 ? `by ${decided_by.join(', ')}` : ''].join(' ').trim()] : ['Expires', expires],
   ];
 }
