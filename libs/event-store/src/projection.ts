@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { partitionKey, type EventLog, type FollowedBatch, type Positions, type StoredRecord } from '@customhouse/event-log/port';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import { messageOf, readBatch, recordOf, withoutProcessed, type Batch, type Dead } from './batch.js';
 import { keepDeadLetter } from './dead-letters.js';
 import { backoff, isPassing } from './failures.js';
-import { FencedOff, giveUpLease, holdLease, loadPositions, lockPosition, movePosition, takeLease, type Lease } from './lease.js';
-import { rowsOf } from './sql.js';
+import { FencedOff, giveUpLease, holdLease, holdPosition, loadPositions, movePosition, takeLease, type Lease } from './lease.js';
+import { rowsOf, type Tx } from './sql.js';
 import { inTransaction } from './transaction.js';
 
 /** What a fold may use. Everything that it writes goes with the positions, or not at all. */
@@ -32,6 +33,16 @@ export interface ProjectionOptions {
    * is not the database's passing trouble, the events are folded one at a time, and those that throw become dead letters.
    */
   readonly fold: (events: readonly StoredEvent[], scope: ProjectionScope) => Promise<void>;
+  /**
+   * Types of the events that are folded. Others are passed over at no cost: a batch without any has no transaction of its own, and the stored
+   * position may lie some seconds before the one that is read, so that a restart passes over them once more. Default: all, and what is foreign.
+   */
+  readonly types?: readonly string[];
+  /**
+   * True while there is nothing to follow for: then the group reads and writes nothing. Asked every second, so whoever ends the rest says where to
+   * begin (placeGroup). Default: never.
+   */
+  readonly atRest?: (tx: Tx) => Promise<boolean>;
   /** False when the fold itself drops duplicates, by a unique event id of its own. Default true. */
   readonly dedupe?: boolean;
   /** How long ids of processed events are remembered: a duplicate that comes later is taken. Default 7 days. */
@@ -52,10 +63,11 @@ export interface ProjectionObserver {
   problem?(error: unknown): void;
 }
 
-export type ProjectionState = 'stopped' | 'starting' | 'standby' | 'following' | 'retrying';
+export type ProjectionState = 'stopped' | 'starting' | 'resting' | 'standby' | 'following' | 'retrying';
 
 const pruneEvery_ms = 3_600_000;
 const prunePortion = 5_000;
+const restLook_ms = 1_000;
 
 /** Follows topics and folds them into PostgreSQL, each record once: the position moves in the transaction that writes the rows. */
 export class Projection {
@@ -64,14 +76,23 @@ export class Projection {
   private lease: Lease | undefined;
   /** Offset to read next, by partition, as this process knows it. */
   private next = new Map<string, number>();
+  /** The same, as the database has it. */
+  private stored = new Map<string, number>();
+  /** The last records of partitions that were passed over since the database was told. */
+  private readonly passed = new Map<string, StoredRecord>();
+  private readonly types: ReadonlySet<string> | undefined;
   private lastHeld = 0;
+  private lastAsked = -Infinity;
+  private resting = false;
   private lastPruned = -Infinity;
   private failures = 0;
   private trouble: string | undefined;
   private phase: ProjectionState = 'stopped';
   private end = false;
 
-  constructor(private readonly options: ProjectionOptions) {}
+  constructor(private readonly options: ProjectionOptions) {
+    this.types = options.types && new Set(options.types);
+  }
 
   get group(): string {
     return this.options.group;
@@ -121,9 +142,27 @@ export class Projection {
     if (this.lease) await giveUpLease(this.options.dataSource, this.lease).catch(() => undefined);
   }
 
-  /** Gets the lease and follows until it is lost or the projection is stopped. */
+  /** Whether there is nothing to follow for; what was known a second ago is good enough. */
+  private async rests(): Promise<boolean> {
+    const { atRest, dataSource } = this.options;
+    if (atRest === undefined || performance.now() - this.lastAsked < restLook_ms) return this.resting;
+    this.resting = await atRest(dataSource.manager);
+    this.lastAsked = performance.now();
+    return this.resting;
+  }
+
+  private async rest(): Promise<void> {
+    const { lease } = this;
+    this.lease = undefined;
+    if (lease) await giveUpLease(this.options.dataSource, lease);
+    this.recovered('resting');
+    await this.pause(restLook_ms);
+  }
+
+  /** Gets the lease and follows until it is lost, there is nothing to follow for, or the projection is stopped. */
   private async lead(): Promise<void> {
     const { dataSource, group, owner, log, topics } = this.options;
+    if (await this.rests()) return this.rest();
     this.lease = await takeLease(dataSource, group, owner, this.lease_ms);
     if (!this.lease) {
       this.recovered('standby');
@@ -132,6 +171,8 @@ export class Projection {
     }
     const positions = await loadPositions(dataSource.manager, group);
     this.next = new Map(positions.map((position) => [partitionKey(position.topic, position.partition), position.offset]));
+    this.stored = new Map(this.next);
+    this.passed.clear();
     this.lastHeld = Date.now();
     this.recovered('following');
     for await (const batch of log.follow({
@@ -143,6 +184,7 @@ export class Projection {
       linger_ms: this.options.linger_ms ?? 20,
     })) {
       await this.take(batch);
+      if (await this.rests()) return;
     }
   }
 
@@ -164,10 +206,22 @@ export class Projection {
     }
   }
 
-  /** Keeps the lease while nothing comes. */
+  /** Keeps the lease while nothing comes that is folded. */
   private async hold(complete: number | undefined): Promise<void> {
     if (Date.now() - this.lastHeld < Math.min(1_000, this.lease_ms / 4)) return;
-    await holdLease(this.options.dataSource.manager, this.lease!, this.lease_ms, complete);
+    const { dataSource } = this.options;
+    if (this.passed.size === 0) await holdLease(dataSource.manager, this.lease!, this.lease_ms, complete);
+    for (const [place, last] of this.passed) {
+      await inTransaction(
+        dataSource,
+        async (tx) => {
+          await this.holdPlace(tx, place, last, complete);
+          await this.move(tx, last);
+        },
+        { attempts: 1 },
+      );
+      this.moved(place);
+    }
     this.lastHeld = Date.now();
     if (performance.now() - this.lastPruned > pruneEvery_ms) await this.prune();
   }
@@ -184,32 +238,36 @@ export class Projection {
 
   private async process(records: readonly StoredRecord[], complete: number | undefined): Promise<void> {
     const started = performance.now();
+    const last = records.at(-1)!;
+    const place = partitionKey(last.position.topic, last.position.partition);
+    const batch = readBatch(records, this.options.decode, this.types);
+    if (batch.events.length === 0 && batch.dead.length === 0) {
+      this.passed.set(place, last);
+      this.next.set(place, last.position.offset + 1);
+      return this.hold(complete);
+    }
     let folded: number;
     try {
-      folded = await this.commit(records, complete, 'together');
+      folded = await this.commit(batch, last, complete, 'together');
     } catch (error) {
       if (error instanceof FencedOff || isPassing(error)) throw error;
-      folded = await this.commit(records, complete, 'one by one');
+      folded = await this.commit(batch, last, complete, 'one by one');
     }
-    const last = records.at(-1)!.position;
-    this.next.set(partitionKey(last.topic, last.partition), last.offset + 1);
+    this.next.set(place, last.position.offset + 1);
+    this.moved(place);
     this.lastHeld = Date.now();
     this.options.observer?.processed?.(folded, performance.now() - started);
   }
 
-  private async commit(records: readonly StoredRecord[], complete: number | undefined, manner: 'together' | 'one by one'): Promise<number> {
+  private async commit(batch: Batch, last: StoredRecord, complete: number | undefined, manner: 'together' | 'one by one'): Promise<number> {
     const { dataSource, group } = this.options;
-    const { topic, partition } = records[0]!.position;
     const effects: (() => void)[] = [];
-    const dead: { record: StoredRecord; reason: string }[] = [];
+    const dead = [...batch.dead];
     const folded = await inTransaction(
       dataSource,
       async (tx) => {
-        await holdLease(tx, this.lease!, this.lease_ms, complete);
-        const position = await lockPosition(tx, group, topic, partition);
-        if (position !== this.next.get(partitionKey(topic, partition))) throw new FencedOff(group);
-        const fresh = records.filter((record) => record.position.offset >= (position ?? 0));
-        const events = await this.readable(tx, fresh, dead);
+        await this.holdPlace(tx, partitionKey(last.position.topic, last.position.partition), last, complete);
+        const events = this.options.dedupe === false ? batch.events : await withoutProcessed(tx, group, batch.events);
         const scope: ProjectionScope = {
           tx,
           afterCommit: (effect) => effects.push(effect),
@@ -222,8 +280,7 @@ export class Projection {
           );
         else for (const { event, record } of events) await this.foldOne(event, record, scope, effects, dead);
         for (const { record, reason } of dead) await keepDeadLetter(tx, group, record, reason);
-        const last = records.at(-1)!;
-        await movePosition(tx, group, { topic, partition, offset: last.position.offset + 1 }, last.appended);
+        await this.move(tx, last);
         return events.length;
       },
       { attempts: 1 },
@@ -233,34 +290,23 @@ export class Projection {
     return folded;
   }
 
-  /** The events that can be read and were not processed before. What cannot be read goes to `dead`. */
-  private async readable(
-    tx: EntityManager,
-    records: readonly StoredRecord[],
-    dead: { record: StoredRecord; reason: string }[],
-  ): Promise<{ event: StoredEvent; record: StoredRecord }[]> {
-    const read: { event: StoredEvent; record: StoredRecord }[] = [];
-    for (const record of records) {
-      try {
-        read.push({ event: this.options.decode(record), record });
-      } catch (error) {
-        dead.push({ record, reason: messageOf(error) });
-      }
-    }
-    if (this.options.dedupe === false || read.length === 0) return read;
-    const sql = 'insert into processed_events (group_name, event_id) select distinct $1, id from unnest($2::text[]) as id on conflict do nothing returning event_id';
-    const inserted = new Set((await rowsOf<{ event_id: string }>(tx, sql, [this.options.group, read.map(({ event }) => event.id)])).map((row) => row.event_id));
-    // `delete` answers true once for each id, so a duplicate inside the batch is dropped as well.
-    return read.filter(({ event }) => inserted.delete(event.id));
+  /** Holds the lease and the position of the partition that a record is of. Throws FencedOff when it is not where this process left it. */
+  private async holdPlace(tx: EntityManager, place: string, { position }: StoredRecord, complete: number | undefined): Promise<void> {
+    const stored = await holdPosition(tx, this.lease!, position, { lease_ms: this.lease_ms, complete });
+    if (stored !== this.stored.get(place)) throw new FencedOff(this.options.group);
   }
 
-  private async foldOne(
-    event: StoredEvent,
-    record: StoredRecord,
-    scope: ProjectionScope,
-    effects: (() => void)[],
-    dead: { record: StoredRecord; reason: string }[],
-  ): Promise<void> {
+  private async move(tx: EntityManager, { position, appended }: StoredRecord): Promise<void> {
+    await movePosition(tx, this.options.group, { ...position, offset: position.offset + 1 }, appended);
+  }
+
+  /** The database has the position that is read. */
+  private moved(place: string): void {
+    this.stored.set(place, this.next.get(place)!);
+    this.passed.delete(place);
+  }
+
+  private async foldOne(event: StoredEvent, record: StoredRecord, scope: ProjectionScope, effects: (() => void)[], dead: Dead[]): Promise<void> {
     const before = { effects: effects.length, dead: dead.length };
     await scope.tx.query('savepoint one_event');
     try {
@@ -298,14 +344,4 @@ export class Projection {
   private async pause(milliseconds: number): Promise<void> {
     await sleep(milliseconds, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
-}
-
-function recordOf(events: readonly { readonly event: StoredEvent; readonly record: StoredRecord }[], event: StoredEvent): StoredRecord {
-  const found = events.find((candidate) => candidate.event === event);
-  if (!found) throw new Error(`the event ${event.id} is not of this batch`);
-  return found.record;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -1,14 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 import { decode } from '@customhouse/event-log/decode';
-import { PositionGone, type EventLog } from '@customhouse/event-log/port';
+import { partitionKey, PositionGone, type EventLog } from '@customhouse/event-log/port';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { testPostgres } from '@customhouse/test-engines/postgres';
+import { policyActivated, shadowEnded } from '@customhouse/events/policy/events';
+import { placeGroup } from '../src/lease.js';
 import { newUlid } from '../src/new-ulid.js';
 import { Projection, type ProjectionOptions, type ProjectionScope } from '../src/projection.js';
+import { inTransaction } from '../src/transaction.js';
 import { activated, eventually, group, Stage, topic } from './stage.js';
 
-const databases = await Promise.all(Array.from({ length: 20 }, () => testPostgres()));
+const databases = await Promise.all(Array.from({ length: 26 }, () => testPostgres()));
 
 let stage: Stage;
 let projections: Projection[];
@@ -239,6 +242,88 @@ describe('a projection', () => {
     const projection = project({ log });
     await eventually('it says so', () => projection.problem?.includes('PositionGone'));
     expect(await seen()).toEqual([]);
+  });
+
+  describe('of some types', () => {
+    const commits = async () => Number((await stage.sql<{ count: string }>(`select count(*) as count from processed_events`))[0]!.count);
+    const shadowed = (number: number) => ({ declaration: shadowEnded, subject: 'policy-version-1', key: 'policy-1', data: { ...ended, calls: number } });
+    const ended = { shadow: newUlid(), number: 1, calls: 0, newly_allowed: 0, newly_held: 0, newly_refused: 0, other_terms: 0, by: 'somebody' };
+
+    it('folds these, and passes over the others without noting anything of them', async () => {
+      await stage.writer.append(shadowed(1));
+      await append(1);
+      await stage.writer.append(shadowed(2));
+      await append(2);
+      project({ types: [policyActivated.type] });
+      await sees(1, 2);
+      expect(await commits()).toBe(2);
+    });
+
+    it('stores the position of what was passed over some time later, and goes on from there', async () => {
+      await stage.writer.append(shadowed(1));
+      await stage.writer.append(shadowed(2));
+      const first = project({ types: [policyActivated.type] });
+      await eventually('it has passed over both', async () => (await position()) === 2);
+      expect(await commits()).toBe(0);
+      await append(1);
+      await sees(1);
+      await first.stop();
+      project({ types: [policyActivated.type] });
+      await append(2);
+      await sees(1, 2);
+      expect(await position()).toBe(4);
+    });
+
+    it('puts aside what cannot be read, which may be of any type', async () => {
+      await stage.log.append([{ topic, key: 'policy-1', value: Buffer.from('{"nope'), headers: {} }]);
+      project({ types: [policyActivated.type] });
+      await eventually('it is put aside', async () => (await deadLetters()).length === 1);
+    });
+
+    it('is fenced off where another moved its position since it passed something over', async () => {
+      const projection = project({ types: [policyActivated.type] });
+      await append(1);
+      await sees(1);
+      await inTransaction(stage.source, (tx) => placeGroup(tx, group, new Map([[partitionKey(topic, 0), 3]])));
+      await stage.writer.append(shadowed(1));
+      await append(2, 3);
+      await sees(1, 3);
+      expect(projection.problem).toBeUndefined();
+    });
+  });
+
+  describe('that may rest', () => {
+    it('reads nothing while it does, begins where it is told to, and rests again', async () => {
+      let resting = true;
+      await append(1);
+      const projection = project({ atRest: () => Promise.resolve(resting) });
+      await eventually('it rests', () => projection.state === 'resting');
+      await append(2);
+      await inTransaction(stage.source, async (tx) => placeGroup(tx, group, await stage.log.ends([topic])));
+      await append(3);
+      expect(await stage.sql('select 1 from consumers')).toEqual([]);
+      resting = false;
+      await sees(3);
+      resting = true;
+      await eventually('it rests again', () => projection.state === 'resting');
+      await append(4);
+      await inTransaction(stage.source, async (tx) => placeGroup(tx, group, await stage.log.ends([topic])));
+      resting = false;
+      await append(5);
+      await sees(3, 5);
+    });
+
+    it('lets another process lead at once when it begins to rest', async () => {
+      let resting = false;
+      const first = project({ owner: 'first', lease_ms: 60_000, atRest: () => Promise.resolve(resting) });
+      await append(1);
+      await sees(1);
+      resting = true;
+      await eventually('it rests', () => first.state === 'resting');
+      project({ owner: 'second', lease_ms: 60_000 });
+      await append(2);
+      await sees(1, 2);
+    });
   });
 
   it('remembers ids for their time and no longer', async () => {

@@ -36,7 +36,7 @@ export function consumersOf(service: ServiceDefinition, parts: ConsumerParts): E
     parts.health.add(`consumer-${declared.group}`, () => {
       const { problem, state } = strategy.projection;
       if (problem !== undefined) throw new Error(problem);
-      if (state !== 'following' && state !== 'standby') throw new Error(`the consumer is ${state}`);
+      if (state !== 'following' && state !== 'standby' && state !== 'resting') throw new Error(`the consumer is ${state}`);
     });
     return strategy;
   });
