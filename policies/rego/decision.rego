@@ -101,7 +101,7 @@ makes_sense(saying) if {
 sound(name, _, _) if name in ["id", "effect", "reason"]
 
 sound("approve", value, "hold") if {
-	every name, _ in value { name in ["quorum", "expires_s", "approvers", "groups", "fresh_login", "remind_s", "escalate", "break_glass"] }
+	every name, _ in value { name in ["quorum", "expires_s", "approvers", "groups", "fresh_login", "requester_confirms", "remind_s", "escalate", "break_glass"] }
 	groups := object.get(value, "groups", [])
 	is_array(groups)
 	every one in groups {
@@ -178,7 +178,11 @@ terms["remind_s"] := min(times) if {
 	count(times) > 0
 }
 
-# What makes approving easier counts as far as all agree.
+# What makes approving easier counts as far as all agree: four eyes beat the confirmation of whoever asked.
+terms["requester_confirms"] if {
+	every approve in held { approve.requester_confirms }
+}
+
 terms["break_glass"] := {"groups": sort(groups)} if {
 	groups := in_all([object.get(approve, ["break_glass", "groups"], []) | some approve in held])
 	count(groups) > 0

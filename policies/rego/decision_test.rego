@@ -353,6 +353,13 @@ test_a_fresh_login_is_asked_for_if_any_rule_does if {
 	not asked([{"fresh_login": false}, {}]).fresh_login
 }
 
+test_four_eyes_beat_the_confirmation_of_whoever_asked if {
+	asked([{"requester_confirms": true}, {"requester_confirms": true, "quorum": 2}]).requester_confirms
+	not asked([{"requester_confirms": true}, {}]).requester_confirms
+	not asked([{"requester_confirms": true}, {"requester_confirms": false}]).requester_confirms
+	not asked([{}]).requester_confirms
+}
+
 test_the_shortest_reminder_counts if asked([{"remind_s": 30}, {"remind_s": 20}, {}]).remind_s == 20
 
 test_glass_is_broken_by_groups_that_every_rule_names if {
@@ -398,6 +405,12 @@ test_obligations_of_own_rego if {
 test_own_rego_says_who_approves if {
 	decision := with_own([plain("a", "allow")], {{"id": "own", "effect": "hold", "reason": "Ask.", "approve": {"quorum": 2, "fresh_login": true}}})
 	decision.obligations.approve == {"quorum": 2, "expires_s": 3600, "fresh_login": true}
+}
+
+test_own_rego_may_let_whoever_asked_confirm_unless_a_rule_wants_four_eyes if {
+	own := {{"id": "own", "effect": "hold", "reason": "Ask.", "approve": {"requester_confirms": true}}}
+	with_own([plain("a", "allow")], own).obligations.approve.requester_confirms
+	not with_own([plain("a", "hold")], own).obligations.approve.requester_confirms
 }
 
 test_own_rego_alone_can_allow if {

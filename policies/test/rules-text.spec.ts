@@ -65,6 +65,11 @@ describe('a rule file', () => {
     ['a value of the wrong type', `${valid}    when: [{ argument: /path, is: less, value: x }]\n`, { line: 8, path: 'rules[0].when[0].value' }],
     ['a number that JSON cannot hold', `${valid}    when: [{ argument: /path, is: less, value: .inf }]\n`, { line: 8, path: 'rules[0].when[0].value' }],
     ['half a character', `${valid}    when: [{ argument: /path, is: like, value: "\\ud800*" }]\n`, { line: 8 }],
+    [
+      'a confirmation that is neither yes nor no',
+      valid.replace('effect: allow', 'effect: hold').replace('labels: [read-only]', 'approve: { requester_confirms: sometimes }'),
+      { line: 7, path: 'rules[0].approve.requester_confirms' },
+    ],
     ['too many approvers', valid.replace('effect: allow', 'effect: hold').replace('labels: [read-only]', 'approve: { quorum: 21 }'), { line: 7, path: 'rules[0].approve.quorum' }],
   ])('is refused with its place when it has %s', (_, text, problem) => {
     expect(problemsIn(text)).toEqual(expect.arrayContaining([expect.objectContaining(problem)]));

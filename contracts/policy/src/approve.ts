@@ -24,6 +24,12 @@ export type GroupQuorum = z.infer<typeof GroupQuorum>;
 const optional = {
   groups: z.array(GroupQuorum).min(1).max(20).optional().describe('So many of the people who approve must be of this group; nobody stands for two groups.'),
   fresh_login: z.boolean().optional().describe('Whoever approves must have logged in for this very decision. It is then decided in the browser, not in a chat.'),
+  requester_confirms: z
+    .boolean()
+    .optional()
+    .describe(
+      'The person who asked may confirm the call: four eyes are not asked for. With a fresh login in the browser, or by a key that is not that of the agent; never through the agent. Left out: nobody decides about a call of their own.',
+    ),
   remind_s: Seconds.optional().describe('After so many seconds without a decision those who were asked are reminded, and then again each time.'),
   escalate: z
     .strictObject({ after_s: Seconds, groups: Names })
@@ -61,7 +67,7 @@ export type Approve = z.infer<typeof Approve>;
 /**
  * What all rules that hold a call ask together: the strictest of each field. The highest quorum, the shortest expiry and reminder, a fresh login if
  * any rule wants one, the group quorums of all (the higher one where a group is named twice). What makes approving easier counts as far as all
- * agree: break-glass for groups that every rule names, and escalation to groups that every rule with `approvers` or `groups` names, after the
+ * agree: the person who asked may confirm if every rule says so (four eyes beat that), break-glass for groups that every rule names, and escalation to groups that every rule with `approvers` or `groups` names, after the
  * longest time that any says.
  */
 export const ApprovalTerms = z.strictObject({

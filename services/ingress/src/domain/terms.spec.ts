@@ -16,6 +16,8 @@ describe('terms that a policy asks for now, of a call that was approved on other
     ['are none: the call would be allowed', undefined, then],
     ['ask for fewer people', { ...then, quorum: 1 }, then],
     ['ask for no fresh login', { ...then, fresh_login: false }, then],
+    ['let the person who asked confirm', { ...then, requester_confirms: true }, then],
+    ['let the person who asked confirm, as before', { ...then, requester_confirms: true }, { ...then, requester_confirms: true }],
     ['ask for no group', { ...then, groups: undefined }, then],
     ['let everybody decide', { ...then, approvers: undefined }, then],
     ['let more people decide', { ...then, approvers: [{ people: ['bob', 'carol', 'dave'], groups: ['finance', 'board'] }] }, then],
@@ -28,6 +30,8 @@ describe('terms that a policy asks for now, of a call that was approved on other
   it.each<[string, ApprovalTerms, ApprovalTerms | undefined]>([
     ['more people', { ...then, quorum: 3 }, then],
     ['a fresh login', then, { ...then, fresh_login: undefined }],
+    ['four eyes, where the person who asked could confirm', then, { ...then, requester_confirms: true }],
+    ['four eyes in so many words', { ...then, requester_confirms: false }, { ...then, requester_confirms: true }],
     ['more of a group', { ...then, groups: [{ group: 'finance', quorum: 2 }] }, then],
     ['another group', { ...then, groups: [{ group: 'security', quorum: 1 }] }, then],
     ['some people, where it was everybody', then, { ...then, approvers: undefined }],
