@@ -225,7 +225,7 @@ function namesIn(state: Request): readonly string[] {
   const { opened, votes, glass } = state;
   const voters = votes.flatMap((vote) => (vote.for === null ? [vote.by] : [vote.by, vote.for]));
   const named = (opened.terms.approvers ?? []).flatMap(({ people }) => people ?? []);
-  return [...requestersOf(state), ...voters, ...named, ...(glass === null ? [] : [glass.by]), ...(glass?.review ? [glass.review.by] : [])];
+  return [...requestersOf(opened.requester), ...voters, ...named, ...(glass === null ? [] : [glass.by]), ...(glass?.review ? [glass.review.by] : [])];
 }
 
 /** Text for a column of JSON, which cannot hold what text cannot. */

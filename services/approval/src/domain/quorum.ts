@@ -8,14 +8,18 @@ export interface Vote {
   readonly for: string | null;
   readonly groups: readonly string[];
   readonly verdict: 'approve' | 'deny';
+  readonly via: string;
+  readonly fresh: boolean;
 }
 
 /** What people are asked for, and what is known about them now. */
 export interface Measure {
   readonly terms: ApprovalTerms;
   readonly escalated: boolean;
-  /** Who never counts: those who asked. */
+  /** Who never counts: those who asked, and may not confirm. */
   readonly excluded: readonly string[];
+  /** Those who asked, where the terms let them confirm: however many names these are, they are one person. */
+  readonly confirming: readonly string[];
   readonly links: Links;
 }
 
@@ -43,11 +47,30 @@ export function count(votes: readonly Vote[], measure: Measure): Count {
   return { people: people.map(({ name }) => name), missing, groups, enough: missing === 0 && groups.every((group) => group.missing === 0) };
 }
 
+/** Whether somebody is one of those who asked and may confirm. */
+export function confirms(person: string, { confirming, links }: Pick<Measure, 'confirming' | 'links'>): boolean {
+  return confirming.some((name) => samePerson(name, person, links));
+}
+
+/**
+ * Whether a way of voting shows that it is the person, and not the agent that acts in their name: a login made for the decision, or a key. Whose
+ * key it is, is looked at when the vote is cast.
+ */
+export function isInPerson({ via, fresh }: Pick<Vote, 'via' | 'fresh'>): boolean {
+  return fresh || via === 'api';
+}
+
+/** Whether a vote can count, as links are now. Of those who asked only what they said in person and in their own right does. */
+export function stands(vote: Vote, measure: Pick<Measure, 'confirming' | 'links'>): boolean {
+  const own = [vote.by, ...(vote.for === null ? [] : [vote.for])].some((name) => confirms(name, measure));
+  return !own || (vote.for === null && isInPerson(vote));
+}
+
 /**
  * The groups through which somebody may decide; undefined when they may not. They must be among those that each rule names, or, once
  * others were asked as well, among these.
  */
-export function entitled(person: string, groups: readonly string[], { terms, escalated, links }: Omit<Measure, 'excluded'>): readonly string[] | undefined {
+export function entitled(person: string, groups: readonly string[], { terms, escalated, links }: Pick<Measure, 'terms' | 'escalated' | 'links'>): readonly string[] | undefined {
   const counting = new Set(groupsOf(terms));
   const theirs = [...new Set(groups)].filter((group) => counting.has(group)).sort();
   const standsIn = escalated && theirs.some((group) => terms.escalate?.groups.includes(group));
@@ -68,11 +91,13 @@ interface Counted {
   readonly groups: Set<string>;
 }
 
-function distinct(votes: readonly Vote[], { excluded, links }: Measure): readonly Counted[] {
+function distinct(votes: readonly Vote[], measure: Measure): readonly Counted[] {
+  const { excluded, confirming, links } = measure;
+  const keyOf = (name: string): string => personOf(confirms(name, measure) ? confirming[0]! : name, links);
   let people: Counted[] = [];
   for (const vote of votes) {
-    if (vote.verdict !== 'approve') continue;
-    const keys = [vote.by, ...(vote.for === null ? [] : [vote.for])].map((name) => personOf(name, links));
+    if (vote.verdict !== 'approve' || !stands(vote, measure)) continue;
+    const keys = [vote.by, ...(vote.for === null ? [] : [vote.for])].map(keyOf);
     const same = people.filter((person) => keys.some((key) => person.keys.has(key)));
     const merged: Counted = {
       name: same[0]?.name ?? vote.by,
@@ -81,7 +106,7 @@ function distinct(votes: readonly Vote[], { excluded, links }: Measure): readonl
     };
     people = same.length === 0 ? [...people, merged] : people.map((person) => (person === same[0] ? merged : person)).filter((person) => !same.includes(person));
   }
-  return people.filter((person) => !excluded.some((name) => person.keys.has(personOf(name, links))));
+  return people.filter((person) => !excluded.some((name) => person.keys.has(keyOf(name))));
 }
 
 /** Gives as many places of groups to people as can be given, one to each: a maximum matching, by augmenting paths. Answers the places that are taken. */

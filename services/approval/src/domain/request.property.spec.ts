@@ -45,6 +45,7 @@ type Step =
       readonly verdict: 'approve' | 'deny';
       readonly binding: boolean | undefined;
       readonly fresh: boolean;
+      readonly via: string;
     }
   | { readonly step: 'break-glass'; readonly person: string; readonly fresh: boolean }
   | { readonly step: 'review'; readonly person: string }
@@ -70,6 +71,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       verdict: fc.constantFrom(...Array.from({ length: 30 }, () => 'approve' as const), 'deny' as const),
       binding: fc.constantFrom(undefined, true, true, false),
       fresh: fc.boolean(),
+      via: fc.constantFrom('api', 'browser', 'slack'),
     }),
   },
   { weight: 3, arbitrary: fc.record({ step: fc.constant('break-glass' as const), person: fc.constantFrom(...names), fresh: fc.boolean() }) },
@@ -109,6 +111,7 @@ const terms: fc.Arbitrary<Terms> = fc.record(
       selector: ({ group }) => group,
     }),
     fresh_login: fc.boolean(),
+    requester_confirms: fc.boolean(),
     remind_s: fc.constant(0.02),
     escalate: fc.record({ after_s: fc.constant(0.04), groups }),
     break_glass: fc.record({ groups }),
@@ -127,6 +130,8 @@ class World {
     { from: 'dave', groups: people.dave!, to: 'carol', expires_ms: start + lifetime },
   ];
   readonly links = new Map<string, string>();
+  /** Through whom the last vote came. */
+  speaker: string | null = null;
 
   constructor(readonly terms: Terms) {
     this.run({
@@ -167,6 +172,7 @@ class World {
     const { now } = this;
     switch (step.step) {
       case 'vote':
+        this.speaker = step.agent;
         return this.run({
           do: 'vote',
           by: { person: step.person, agent: step.agent },
@@ -175,7 +181,7 @@ class World {
           delegations: this.delegations,
           links: this.links,
           reason: '',
-          via: 'api',
+          via: step.via,
           fresh: step.fresh,
           preview: null,
           binding: step.binding === undefined ? undefined : step.binding ? 'right' : 'wrong',
@@ -230,6 +236,7 @@ class World {
       ...(state.votes.some((vote) => vote.for !== null) ? ['granted with a delegated right'] : []),
       ...(state.escalated ? ['granted by those who were asked later'] : []),
       ...(this.links.size > 0 ? ['granted among linked names'] : []),
+      ...(state.decided_by.some((name) => this.isAsking(name)) ? ['granted by whoever asked'] : []),
     ];
   }
 
@@ -247,13 +254,24 @@ class World {
     return ['alice', 'olaf', 'planner'].includes(personOf(name, this.links));
   }
 
+  /** Whether this is one of those who asked, and the terms let them confirm. */
+  private mayConfirm(name: string): boolean {
+    return this.terms.requester_confirms === true && ['alice', 'olaf'].includes(personOf(name, this.links));
+  }
+
   /** Said another way than the code does: can votes be picked that no person and no right has a part in twice, each of somebody who may decide, that fill every place? */
   private isEnough(): boolean {
     const votes = this.events
       .map(({ event }) => event)
       .filter((event) => event.type === 'approval.vote.cast')
       .filter(({ data }) => data.verdict === 'approve')
-      .map(({ data }) => ({ keys: [data.by, data.for ?? data.by].map((name) => personOf(name, this.links)), right: data.for ?? data.by }));
+      .map(({ data: { by, for: of, via, fresh } }) => {
+        const names = [by, of ?? by];
+        const own = names.some((name) => this.mayConfirm(name));
+        // Alice and Olaf are one person where they may confirm at all.
+        const keys = names.map((name) => (this.mayConfirm(name) ? 'whoever asked' : personOf(name, this.links)));
+        return { keys, right: of ?? by, counts: own ? of === null && (fresh || via === 'api') : !names.some((name) => this.isAsking(name)) };
+      });
     const escalated = this.events.some(({ event }) => event.type === 'approval.request.escalated');
     const standsIn = (groups: readonly string[]) => escalated && groups.some((group) => this.terms.escalate?.groups.includes(group));
     const mayDecide = (name: string) => {
@@ -267,8 +285,8 @@ class World {
     while (places.length < this.terms.quorum) places.push('*');
     const fill = (place: number, used: ReadonlySet<string>): boolean =>
       place === places.length ||
-      votes.some(({ keys, right }) => {
-        if (keys.some((key) => used.has(key) || this.isAsking(key)) || !mayDecide(right)) return false;
+      votes.some(({ keys, right, counts }) => {
+        if (!counts || keys.some((key) => used.has(key)) || !mayDecide(right)) return false;
         const groups = people[right]!;
         const fits = places[place] === '*' || groups.includes(places[place]!) || standsIn(groups);
         return fits && fill(place + 1, new Set([...used, ...keys]));
@@ -288,7 +306,11 @@ class World {
       case 'approval.vote.cast':
         expect(this.now).toBeLessThan(start + lifetime);
         expect(decisions + count('approval.request.granted')).toBe(0);
-        expect(this.isAsking(event.data.by)).toBe(false);
+        if (this.isAsking(event.data.by)) {
+          expect(this.mayConfirm(event.data.by)).toBe(true);
+          if (event.data.verdict === 'approve') expect(event.data.fresh || event.data.via === 'api').toBe(true);
+        }
+        expect(this.speaker).not.toBe('claude');
         if (event.data.for !== null) expect(this.delegations).toContainEqual(expect.objectContaining({ from: event.data.for }));
         if (event.data.verdict === 'approve' && this.terms.fresh_login === true) expect(event.data.fresh).toBe(true);
         return;
@@ -297,6 +319,7 @@ class World {
         expect(decisions + count('approval.request.granted')).toBe(0);
         const people = new Set(event.data.by.map((by: string) => personOf(by, this.links)));
         expect(people.size).toBe(event.data.by.length);
+        if (this.terms.requester_confirms !== true) expect(event.data.by.filter((by: string) => this.isAsking(by))).toEqual([]);
         if (count('approval.glass.broken') > 0) expect(people.size).toBe(1);
         else expect(this.isEnough()).toBe(true);
         return;
@@ -377,6 +400,7 @@ describe('over random histories', () => {
       'granted with a delegated right',
       'granted by those who were asked later',
       'granted among linked names',
+      'granted by whoever asked',
     ]) {
       expect({ type, often: (reached.get(type) ?? 0) > 10 }).toEqual({ type, often: true });
     }

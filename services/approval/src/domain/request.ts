@@ -59,6 +59,8 @@ export type Request =
       /** Type of the event that ended the call. */
       readonly terminal: string | null;
     };
+/** Who asked for the call, with everybody between them and the agent. */
+export type Requester = Omit<EventData<typeof requestOpened>['requester'], 'tenant'>;
 export type KnownRequest = Exclude<Request, { status: 'none' }>;
 
 type Fact<D extends EventDeclaration> = { readonly type: D['type']; readonly data: EventData<D> };
@@ -109,8 +111,8 @@ export function evolve(state: Request, event: RequestEvent): Request {
   if (state.status === 'none') throw new Error(`the stream of an approval request begins with ${event.type}`);
   switch (event.type) {
     case 'approval.vote.cast': {
-      const { by, for: of, groups, verdict } = event.data;
-      return { ...state, votes: [...state.votes, { by, for: of, groups, verdict }] };
+      const { by, for: of, groups, verdict, via, fresh } = event.data;
+      return { ...state, votes: [...state.votes, { by, for: of, groups, verdict, via, fresh }] };
     }
     case 'approval.request.reminded':
       return { ...state, reminders: { ...state.reminders, [event.data.about]: event.data.number } };
@@ -162,9 +164,9 @@ function opened(data: EventData<typeof requestOpened>): KnownRequest {
   };
 }
 
-/** Names of those who asked for the call, who never decide about it: the person, the owner of the agent, and whoever stands between them. */
-export function requestersOf({ opened: { requester } }: KnownRequest): readonly string[] {
-  return [requester.person, ...(requester.owner === null ? [] : [requester.owner]), ...requester.actors];
+/** Names of those who asked for the call, who do not decide about it unless the terms let them confirm: the person, the owner of the agent, and whoever stands between them. */
+export function requestersOf({ person, owner, actors }: Requester): readonly string[] {
+  return [person, ...(owner === null ? [] : [owner]), ...actors];
 }
 
 export function idsOf(state: KnownRequest): { approval: string; call: string } {
