@@ -19,14 +19,20 @@ export interface Batch {
   readonly dead: readonly Dead[];
 }
 
-/** The events of these types, of all types where none are given, and the records that cannot be read. What is foreign is of no type. */
-export function readBatch(records: readonly StoredRecord[], decode: (record: StoredRecord) => StoredEvent, types: ReadonlySet<string> | undefined): Batch {
+export interface ReadOptions {
+  readonly decode: (record: StoredRecord) => StoredEvent;
+  /** Default: all. */
+  readonly wants?: (event: StoredEvent) => boolean;
+}
+
+/** The events that are wanted, and the records that cannot be read. */
+export function readBatch(records: readonly StoredRecord[], { decode, wants }: ReadOptions): Batch {
   const events: Read[] = [];
   const dead: Dead[] = [];
   for (const record of records) {
     try {
       const event = decode(record);
-      if (types === undefined || (event.foreign === undefined && types.has(event.type))) events.push({ event, record });
+      if (wants === undefined || wants(event)) events.push({ event, record });
     } catch (error) {
       dead.push({ record, reason: messageOf(error) });
     }

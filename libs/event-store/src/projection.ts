@@ -34,10 +34,10 @@ export interface ProjectionOptions {
    */
   readonly fold: (events: readonly StoredEvent[], scope: ProjectionScope) => Promise<void>;
   /**
-   * Types of the events that are folded. Others are passed over at no cost: a batch without any has no transaction of its own, and the stored
-   * position may lie some seconds before the one that is read, so that a restart passes over them once more. Default: all, and what is foreign.
+   * Which events are folded. Others are passed over at no cost: a batch without any has no transaction of its own, and the stored position may lie
+   * some seconds before the one that is read, so that a restart passes over them once more. Must answer the same for ever. Default: all.
    */
-  readonly types?: readonly string[];
+  readonly wants?: (event: StoredEvent) => boolean;
   /**
    * True while there is nothing to follow for: then the group reads and writes nothing. Asked every second, so whoever ends the rest says where to
    * begin (placeGroup). Default: never.
@@ -80,7 +80,6 @@ export class Projection {
   private stored = new Map<string, number>();
   /** The last records of partitions that were passed over since the database was told. */
   private readonly passed = new Map<string, StoredRecord>();
-  private readonly types: ReadonlySet<string> | undefined;
   private lastHeld = 0;
   private lastAsked = -Infinity;
   private resting = false;
@@ -90,9 +89,7 @@ export class Projection {
   private phase: ProjectionState = 'stopped';
   private end = false;
 
-  constructor(private readonly options: ProjectionOptions) {
-    this.types = options.types && new Set(options.types);
-  }
+  constructor(private readonly options: ProjectionOptions) {}
 
   get group(): string {
     return this.options.group;
@@ -240,7 +237,7 @@ export class Projection {
     const started = performance.now();
     const last = records.at(-1)!;
     const place = partitionKey(last.position.topic, last.position.partition);
-    const batch = readBatch(records, this.options.decode, this.types);
+    const batch = readBatch(records, this.options);
     if (batch.events.length === 0 && batch.dead.length === 0) {
       this.passed.set(place, last);
       this.next.set(place, last.position.offset + 1);

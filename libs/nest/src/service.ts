@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { RouteTable } from '@customhouse/http-contract/route';
+import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { Tx } from '@customhouse/event-store/sql';
 import type { SettingsDefinition, SettingsOf } from '@customhouse/settings/settings';
 
@@ -25,8 +26,8 @@ export interface ConsumerDeclaration {
   readonly topics: readonly string[];
   /** False when the handlers drop duplicates themselves, by a unique event id of their own. Default true. */
   readonly dedupe?: boolean;
-  /** Types of the events that the handlers take, where a batch handler would be given all: others cost nothing, not even a transaction. Default: all. */
-  readonly types?: readonly string[];
+  /** Which events the handlers are given: others cost nothing, not even a transaction. Must answer the same for ever. Default: all. */
+  readonly wants?: (event: StoredEvent) => boolean;
   /** True while there is nothing to follow for: the group reads and writes nothing then. Asked every second. Whoever ends the rest says where to begin (placeGroup). */
   readonly atRest?: (tx: Tx) => Promise<boolean>;
   /** How long records are collected for one transaction; more where nobody waits for what comes of them. Default 20 ms. */

@@ -1,9 +1,10 @@
 import type { ServiceDefinition } from '@customhouse/nest/service';
 import { callsTopic, historyGroup } from './adapters/history.consumer.js';
-import { shadowGroup } from './adapters/shadow.consumer.js';
+import { noShadow, shadowGroup } from './adapters/shadows.js';
 import { stopEntity } from './adapters/stops-view.js';
 import { versionEntity } from './adapters/versions-view.js';
 import { policySettings } from './config.js';
+import { tellsOfPast } from './domain/past-event.js';
 import { PolicyModule } from './policy.module.js';
 
 /** Simulations, explanations and the shadow may be that late, and a transaction for each batch of a busy ingress would cost as much as its calls. */
@@ -19,7 +20,7 @@ export const policyService: ServiceDefinition<typeof policySettings> = {
   entities: [stopEntity, versionEntity],
   // A call has one intent, which the table of them drops duplicates by.
   consumers: [
-    { group: historyGroup, topics: [callsTopic], dedupe: false, linger_ms },
-    { group: shadowGroup, topics: [callsTopic], linger_ms },
+    { group: historyGroup, topics: [callsTopic], wants: tellsOfPast, dedupe: false, linger_ms },
+    { group: shadowGroup, topics: [callsTopic], wants: tellsOfPast, atRest: noShadow, linger_ms },
   ],
 };

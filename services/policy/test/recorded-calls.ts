@@ -1,4 +1,4 @@
-import { callAdmitted, callHeld, callRefused } from '@customhouse/events/call/events';
+import { callAdmitted, callCompleted, callDispatched, callHeld, callRefused } from '@customhouse/events/call/events';
 import type { EventData } from '@customhouse/events/catalogue';
 import { EventWriter } from '@customhouse/event-log/event-writer';
 import type { NewEvent } from '@customhouse/event-log/sink';
@@ -67,6 +67,20 @@ export class RecordedCalls {
     );
   }
 
+  /** A held call was approved, and is sent. */
+  async sent(call: string, session: string, time = Date.now()): Promise<void> {
+    const data = { call, approval: newUlid(), binding: 'binding', deadline: timestamp(time + 30_000) };
+    await this.writer.append({ declaration: callDispatched, subject: `call-${call}`, key: session, time, data }, { timeout_ms: 60_000 });
+  }
+
+  /** A call has a result, with findings of these detectors. */
+  async completed(call: string, session: string, rules: readonly string[], time = Date.now()): Promise<void> {
+    const key = await this.sealer.keyFor(this.sealer.subjectOf('default', 'ann@example.com'));
+    const findings = rules.map((rule) => ({ rule, severity: 'high' as const, location: 'result', message: 'Seen.' }));
+    const data = { call, error: false, result: this.sealer.seal(key, '{}'), findings, upstream_ms: 1 };
+    await this.writer.append({ declaration: callCompleted, subject: `call-${call}`, key: session, time, data }, { timeout_ms: 60_000 });
+  }
+
   async close(): Promise<void> {
     await this.writer.close();
   }
@@ -88,7 +102,7 @@ export class RecordedCalls {
       labels: given.labels === undefined ? ['read-only'] : given.labels,
       findings: (given.findings ?? []).map((rule) => ({ rule, severity: 'high' as const, location: 'arguments', message: 'Seen.' })),
     };
-    const decided = withoutImpossibleHold(policy.decide(recordedInput({ time, data: recorded }, args, policy.argumentsNeeded(server, tool, method))), method);
+    const decided = withoutImpossibleHold(await policy.decide(recordedInput({ time, data: recorded }, args, policy.argumentsNeeded(server, tool, method))), method);
     const decision = { ...decided, ...given.decision };
     const data = {
       ...recorded,

@@ -202,6 +202,34 @@ describe('trials of the policy', () => {
       expect(sent!.after.rules.map((rule) => rule.id)).toEqual(['known-hosts', 'seen-files', 'web']);
     });
 
+    it('knows what was found in results, and which held calls were sent, also when they were held before it begins', async () => {
+      const from = Date.now() - 1_800_000;
+      const session = 's-taint';
+      const at = (seconds: number, given: Given = {}): Given => ({ time: from + 1_000 * seconds, session, ...given });
+      const hold: Given['decision'] = { effect: 'hold', rules: [{ id: 'waits', effect: 'hold', reason: 'Wait.' }], obligations: { approve: { quorum: 1, expires_s: 60 } } };
+      const [, held] = await record(at(0), at(1, { labels: ['reads-sensitive'], decision: hold as Given['decision'] }));
+      const [read] = await record(at(10, { tool: 'list' }));
+      await calls.sent(held!, session, from + 20_000);
+      await record(at(30, { server: 'web', tool: 'get' }));
+      await calls.completed(read!, session, ['prompt-injection'], from + 40_000);
+      await record(at(50, { server: 'web', tool: 'put' }));
+      await eventually('the history has both', async () => (await installation.sql('select 1 from history_marks where call = any($1)', [[held, read]])).length === 2, patience_ms);
+      const version = await installation.draft(
+        set(
+          { ...readers, tools: ['*/*'] },
+          { id: 'private', effect: 'refuse', reason: 'No.', tools: ['*/*'], session_labels: ['reads-sensitive'] },
+          { id: 'told', effect: 'refuse', reason: 'No.', tools: ['*/*'], session_labels: ['prompt-injection'] },
+        ),
+      );
+      // The held call itself was before.
+      const { report } = await simulated({ version, since: new Date(from + 5_000).toISOString(), until: new Date(from + 60_000).toISOString() });
+      expect(report).toMatchObject({ calls: 3, unchanged: 1, changes: { newly_refused: { calls: 2 } } });
+      expect(report!.changes.newly_refused.examples.map((example) => [example.tool, example.after.rules.filter(({ effect }) => effect === 'refuse').map(({ id }) => id)])).toEqual([
+        ['get', ['private']],
+        ['put', ['private', 'told']],
+      ]);
+    });
+
     it('compares two versions, whatever was decided then', async () => {
       const from = Date.now();
       await record({ time: from }, { time: from, tool: 'list' });
@@ -343,9 +371,57 @@ describe('trials of the policy', () => {
       expect((await seen(before + 1)).report).toMatchObject({ calls: before + 1, changes: { newly_held: { calls: 3 } } });
     });
 
+    it('remembers windows of limits and sessions over a restart', async () => {
+      await installation.ask('DELETE', '/v1/policy/shadow');
+      const session = 's-shadow';
+      const version = await installation.draft(
+        set(
+          { ...readers, tools: ['files/*'], limit: { calls: 2, window_s: 86_400, per: 'session' } },
+          { ...readers, id: 'web', tools: ['web/*'] },
+          { id: 'told', effect: 'hold', reason: 'It was told to.', tools: ['web/*'], session_labels: ['prompt-injection'] },
+        ),
+      );
+      await installation.ask('POST', '/v1/policy/shadow', { version });
+      const [first] = await record({ session }, { session });
+      await calls.completed(first!, session, ['prompt-injection']);
+      await seen(2);
+      await eventually(
+        'the finding is remembered',
+        async () => (await installation.sql(`select 1 from shadow_memory where value like '%prompt-injection%'`)).length > 0,
+        patience_ms,
+      );
+      await installation.restart();
+      await record({ session }, { session, server: 'web', tool: 'get' });
+      const { report } = await seen(4);
+      expect(report).toMatchObject({ calls: 4, unchanged: 2, changes: { newly_refused: { calls: 1 }, newly_held: { calls: 1 } } });
+      expect(report.changes.newly_refused.by_rule.most).toEqual([{ name: 'readers', calls: 1 }]);
+      await installation.ask('DELETE', '/v1/policy/shadow');
+      expect(await installation.sql('select 1 from shadow_memory')).toEqual([]);
+    });
+
+    it('that does not run costs nothing: nobody follows the calls for it, and one begins with the first call after its start', async () => {
+      const group = `group_name = 'policy.shadow'`;
+      await eventually(
+        'the group rests',
+        async () => (await installation.sql(`select 1 from consumers where ${group} and lease_until <= clock_timestamp()`)).length === 1,
+        patience_ms,
+      );
+      const noted = () =>
+        installation.sql(`select (select count(*) from processed_events where ${group}) as ids, (select sum(next_offset) from positions where ${group}) as places`);
+      const before = await noted();
+      await record({}, { tool: 'list' }, { tool: 'list' });
+      expect(await noted()).toEqual(before);
+      const version = await installation.draft(set({ ...readers, effect: 'hold' }));
+      await installation.ask('POST', '/v1/policy/shadow', { version });
+      await record({});
+      expect((await seen(1)).report).toMatchObject({ calls: 1, changes: { newly_held: { calls: 1 } } });
+      await record({});
+      expect((await seen(2)).report.calls).toBe(2);
+    });
+
     it('ends, keeps its report, and is told to the log', async () => {
       const { body } = await installation.ask('DELETE', '/v1/policy/shadow');
-      expect(body).toMatchObject({ ended_by: 'olga', report: { changes: { newly_held: { calls: 3 } } } });
+      expect(body).toMatchObject({ ended_by: 'olga', report: { changes: { newly_held: { calls: 2 } } } });
       await record({ tool: 'list' });
       expect(await show()).toEqual(body);
       expect((await installation.ask('DELETE', '/v1/policy/shadow')).status).toBe(404);
@@ -355,7 +431,7 @@ describe('trials of the policy', () => {
       });
       expect(told.map((event) => [event.type, event.data.newly_held])).toEqual([
         ['policy.shadow.started', undefined],
-        ['policy.shadow.ended', 3],
+        ['policy.shadow.ended', 2],
       ]);
     });
   });
@@ -367,13 +443,14 @@ describe('trials of the policy', () => {
       await eventually('the newer call is there', async () => (await installation.sql('select 1 from history where call = $1', [ids[1]])).length > 0, patience_ms);
       expect(await installation.sql('select 1 from history where call = $1', [ids[0]])).toEqual([]);
       const week = Math.floor(old / (7 * 86_400_000));
-      await installation.sql('update history set week = $1 where call = $2', [week, ids[1]]);
+      await installation.sql('update history set time = $1 where call = $2', [old, ids[1]]);
+      await installation.sql(`insert into history_marks (time, number, call, happened) values ($1, 0, $2, 'sent')`, [old, ids[1]]);
       await installation.sql('insert into history_parts (week, digest, body) values ($1, $2, $3)', [week, Buffer.from('x'), '{}']);
       await installation.restart();
       await eventually('both are forgotten', async () => {
         const [{ count }] = (await installation.sql<{ count: string }>(
-          'select (select count(*) from history where week = $1) + (select count(*) from history_parts where week = $1) as count',
-          [week],
+          'select (select count(*) from history where time = $2) + (select count(*) from history_marks where time = $2) + (select count(*) from history_parts where week = $1) as count',
+          [week, old],
         )) as [{ count: string }];
         return count === '0';
       });

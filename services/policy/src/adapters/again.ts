@@ -9,7 +9,7 @@ import { destinationsIn } from '@customhouse/detectors/destinations';
 import type { Json } from '@customhouse/kernel/canonical';
 import type { Needs, Policy } from '@customhouse/policy-engine/policy';
 import { recordedInput } from '@customhouse/policy-engine/recorded-input';
-import { intentOf, isOfGateway, type RecordedCall } from '../domain/recorded-call.js';
+import { intentOf, isOfGateway, isOutOfTime, type RecordedCall } from '../domain/recorded-call.js';
 
 /** What a version says about a recorded call. */
 export type Again =
@@ -37,12 +37,13 @@ export function needsOf({ target }: Past, policy: Policy): Needs {
 
 /**
  * Makes the decision on a recorded call by a version. `opened`: its arguments as `openArguments` gives them; they may be left out where
- * `looksAtArguments` is false. `before`: what had happened before the call, where that was not recorded with it because no rule looked at it then.
+ * `looksAtArguments` is false. Never rejects. `before`: what had happened before the call, where that was not recorded with it because no rule looked at it then.
  */
-export function decideAgain(call: Past, policy: Policy, opened?: Opened, before: Before = {}): Again {
+export async function decideAgain(call: Past, policy: Policy, opened?: Opened, before: Before = {}): Promise<Again> {
   const { number, digest } = policy.version;
   const recorded = intentOf(call);
-  if (isOfGateway(call.decision, recorded.labels)) return { outcome: 'decided', decision: { ...call.decision, policy: { number, digest } }, input: null };
+  if (isOfGateway(call.decision, recorded.labels) || (isOutOfTime(call.decision) && isOf(call, policy)))
+    return { outcome: 'decided', decision: { ...call.decision, policy: { number, digest } }, input: null };
   if (looksAtArguments(call, policy) && opened?.outcome !== 'opened') return opened ?? { outcome: 'unreadable', problem: 'its arguments were not opened' };
   const args = opened?.outcome === 'opened' ? opened.value : undefined;
   const needs = needsOf(call, policy);
@@ -54,7 +55,7 @@ export function decideAgain(call: Past, policy: Policy, opened?: Opened, before:
     used: isOf(call, policy) ? (recorded.used ?? before.used) : before.used,
   };
   const input = recordedInput({ time: call.time, data }, args, pointersOf(call, policy));
-  const own = withoutImpossibleHold(policy.decide(input), input.method);
+  const own = withoutImpossibleHold(await policy.decide(input), input.method);
   // Nobody asks outside once more: what was said then is part of the record.
   const verdict = verdictIn(call.decision);
   const decision = verdict === undefined ? own : withoutImpossibleHold(bothAllow(own, verdict, call.decision.policy.external!), input.method);

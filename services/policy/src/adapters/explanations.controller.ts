@@ -62,9 +62,9 @@ export class ExplanationsController {
   private async again(call: KeptCall, policy: Policy): Promise<{ readonly opened: Opened | undefined; readonly again: Again }> {
     // Nobody counted for another version than the one that decided.
     const before = { used: Object.fromEntries(needsOf(call, policy).limits.map(({ rule }) => [rule, 0])) };
-    if (!looksAtArguments(call, policy)) return { opened: undefined, again: decideAgain(call, policy, undefined, before) };
-    const opened = await openArguments((await readArguments(this.dataSource.manager, [call.number])).get(call.number), this.sealer);
-    return { opened, again: decideAgain(call, policy, opened, before) };
+    if (!looksAtArguments(call, policy)) return { opened: undefined, again: await decideAgain(call, policy, undefined, before) };
+    const opened = await openArguments((await readArguments(this.dataSource.manager, [call.call])).get(call.call), this.sealer);
+    return { opened, again: await decideAgain(call, policy, opened, before) };
   }
 }
 

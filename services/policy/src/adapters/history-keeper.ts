@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { rowsOf } from '@customhouse/event-store/sql';
 import { dataSourceOf, LOGGER } from '@customhouse/nest/tokens';
 import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
-import { weekOf } from './history-rows.js';
+import { startOfWeek, weekOf } from './history-parts.js';
 
 const portion = 5_000;
 const pause_ms = 3_600_000;
@@ -36,12 +36,19 @@ export class HistoryKeeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** Answers how many calls were forgotten. `now`: Unix milliseconds. */
   async forget(now: number): Promise<number> {
     const oldest = weekOf(now - this.settings.history_days * 86_400_000);
-    const sql = 'delete from history where number = any(array(select number from history where week < $1 limit $2)) returning 1';
-    let calls = 0;
-    for (let gone = portion; gone === portion && !this.stopped; calls += gone) gone = (await rowsOf(this.dataSource, sql, [oldest, portion])).length;
+    const calls = await this.forgetIn('history', startOfWeek(oldest));
+    await this.forgetIn('history_marks', startOfWeek(oldest));
     // A call that comes this late is not taken in any more, so nothing refers to these.
     if (!this.stopped) await this.dataSource.query('delete from history_parts where week < $1', [oldest]);
     return calls;
+  }
+
+  /** Answers how many rows are gone. */
+  private async forgetIn(table: 'history' | 'history_marks', before: number): Promise<number> {
+    const sql = `delete from ${table} where ctid = any(array(select ctid from ${table} where time < $1 limit $2)) returning 1`;
+    let rows = 0;
+    for (let gone = portion; gone === portion && !this.stopped; rows += gone) gone = (await rowsOf(this.dataSource, sql, [before, portion])).length;
+    return rows;
   }
 
   private async look(): Promise<void> {

@@ -1,164 +1,180 @@
-import { createHash } from 'node:crypto';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import type { Sealed } from '@customhouse/events/envelope';
-import { canonicalise } from '@customhouse/kernel/canonical';
-import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { oneRow, rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { storableText } from '@customhouse/event-store/storable-text';
+import type { Found, PastEvent, Sent } from '../domain/past-event.js';
 import type { RecordedCall } from '../domain/recorded-call.js';
+import { keyOf, PartReader, weekOf, type PartIds } from './history-parts.js';
 
-const week_ms = 7 * 86_400_000;
-
-/** Weeks since 1970. */
-export function weekOf(time: number): number {
-  return Math.floor(time / week_ms);
-}
-
-/** Keeps calls in this order. Those that are known already are passed over: a call has one intent. */
-export async function insertCalls(tx: Tx, calls: readonly RecordedCall[]): Promise<void> {
-  if (calls.length === 0) return;
-  const rows = calls.map((call) => {
-    const part = (value: unknown) => partOf(weekOf(call.time), value);
-    return { call, week: weekOf(call.time), caller: part(call.caller), target: part(call.target), decision: part(call.decision) };
+/** Keeps what happened. What is known already is passed over: a call has one intent. Answers what is to be done after the commit. */
+export async function insertPast(tx: Tx, past: readonly PastEvent[], parts: PartIds): Promise<() => void> {
+  const marks = past.filter((event) => event.happened !== 'decided');
+  if (marks.length > 0) await insertMarks(tx, marks);
+  const calls = past.filter((event) => event.happened === 'decided');
+  if (calls.length === 0) return () => undefined;
+  const rows = calls.map(({ call, time, number }) => {
+    const part = (value: unknown) => ({ week: weekOf(time), body: storable(value) });
+    return { call, time, number, caller: part(call.caller), target: part(call.target), decision: part(call.decision) };
   });
-  const ids = await partIds(
+  const ids = await parts.of(
     tx,
     rows.flatMap(({ caller, target, decision }) => [caller, target, decision]),
   );
   const sql = `
-    insert into history (number, call, week, time, tenant, caller, target, decision, rest, arguments)
-    select nextval('history_numbers'), call, week, time, tenant, caller, target, decision, rest, arguments from (
-      select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
-        with ordinality as given (call, week, time, tenant, caller, target, decision, rest, arguments, place) order by place) as ordered
-    on conflict (call) do nothing`;
+    insert into history (time, number, call, tenant, caller, target, decision, rest, arguments)
+    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
+    on conflict do nothing`;
   await tx.query(sql, [
+    rows.map(({ time }) => time),
+    rows.map(({ number }) => number),
     rows.map(({ call }) => call.call),
-    rows.map(({ week }) => week),
-    rows.map(({ call }) => call.time),
     rows.map(({ call }) => storableText(call.tenant)),
-    rows.map(({ caller }) => ids.get(caller.key)!),
-    rows.map(({ target }) => ids.get(target.key)!),
-    rows.map(({ decision }) => ids.get(decision.key)!),
+    rows.map(({ caller }) => ids.get(keyOf(caller))!),
+    rows.map(({ target }) => ids.get(keyOf(target))!),
+    rows.map(({ decision }) => ids.get(keyOf(decision))!),
     rows.map(({ call }) => storable(call.rest)),
     rows.map(({ call }) => storable(call.arguments)),
   ]);
+  return () => parts.remember(ids);
 }
 
-/** The parts of calls that were read, parsed; there are few, and the ones that were asked for last stay. */
-export class PartReader {
-  private readonly known = new Map<string, unknown>();
-
-  constructor(private readonly most = 20_000) {}
-
-  async load(tx: Tx, ids: readonly string[]): Promise<void> {
-    const wanted = new Set(ids);
-    if (this.known.size + wanted.size > this.most) for (const id of this.known.keys()) if (!wanted.has(id)) this.known.delete(id);
-    const missing = [...wanted].filter((id) => !this.known.has(id));
-    if (missing.length === 0) return;
-    const rows = await rowsOf<{ id: string; body: string }>(tx, 'select id, body from history_parts where id = any($1::bigint[])', [missing]);
-    for (const { id, body } of rows) this.known.set(id, JSON.parse(body));
-  }
-
-  /** Undefined: it is gone with its week. */
-  get(id: string): unknown {
-    return this.known.get(id);
-  }
+async function insertMarks(tx: Tx, marks: readonly (Sent | Found)[]): Promise<void> {
+  const sql = `
+    insert into history_marks (time, number, call, happened, session, rules) select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+    on conflict do nothing`;
+  await tx.query(sql, [
+    marks.map(({ time }) => time),
+    marks.map(({ number }) => number),
+    marks.map(({ call }) => call),
+    marks.map(({ happened }) => happened),
+    marks.map((mark) => (mark.happened === 'found' ? storableText(mark.session) : null)),
+    marks.map((mark) => (mark.happened === 'found' ? storable(mark.rules) : null)),
+  ]);
 }
 
-/** Which calls, in the order of the history. */
-export interface CallRange {
-  /** Unix milliseconds; null is open. */
-  readonly since: number | null;
-  readonly until: number | null;
-  /** Numbers above this one and up to that one. */
-  readonly after: string;
-  readonly upTo: string;
+/** A place in the history. */
+export interface Place {
+  readonly time: string;
+  readonly number: string;
+}
+
+/** What is after one place, up to another. */
+export interface PastRange {
+  readonly after: Place;
+  readonly upTo: Place;
+}
+
+/** The range with the newest `calls` calls between two times (Unix milliseconds; null is open), and how many it has. */
+export async function rangeOf(
+  tx: Tx,
+  { since, until, calls }: { readonly since: number | null; readonly until: number | null; readonly calls: number },
+): Promise<PastRange & { readonly total: number }> {
+  const fits = '($1::bigint is null or time >= $1) and ($2::bigint is null or time < $2)';
+  const at = async (order: 'asc' | 'desc', offset: number) =>
+    (await rowsOf<Place>(tx, `select time, number from history where ${fits} order by time ${order}, number ${order} offset $3 limit 1`, [since, until, offset]))[0];
+  const last = await at('desc', 0);
+  const beginning: Place = { time: String(since ?? 0), number: '-1' };
+  if (last === undefined) return { after: beginning, upTo: beginning, total: 0 };
+  const after = (await at('desc', calls)) ?? beginning;
+  const { total } = await oneRow<{ total: string }>(tx, `select count(*) as total from history where (time, number) > ($1, $2) and (time, number) <= ($3, $4)`, [
+    after.time,
+    after.number,
+    last.time,
+    last.number,
+  ]);
+  return { after, upTo: last, total: Number(total) };
 }
 
 /** A recorded call, whose arguments are read only when they are wanted: most versions look at few. */
-export type KeptCall = Omit<RecordedCall, 'arguments'> & { readonly number: string };
+export type KeptCall = Omit<RecordedCall, 'arguments'> & {
+  /** Of its sealed arguments, as they are kept. */
+  readonly bytes: number;
+};
 
-/** The next calls of a range, at most `limit`, and where to go on: null at the end. */
-export async function readCalls(tx: Tx, range: CallRange, parts: PartReader, limit: number): Promise<{ readonly calls: readonly KeptCall[]; readonly next: string | null }> {
+/** What happened, as it is kept. */
+export type KeptEvent =
+  | { readonly happened: 'decided'; readonly call: KeptCall }
+  /** `held`: the call, unless it is no longer kept. */
+  | { readonly happened: 'sent'; readonly call: string; readonly time: number; readonly held: KeptCall | undefined }
+  | Pick<Found, 'happened' | 'session' | 'rules'>;
+
+const callColumns = 'call, tenant, caller, target, decision, rest, octet_length(arguments) as bytes';
+
+/** What happened next in a range, at most `limit`, and where to go on: null at the end. */
+export async function readPast(
+  tx: Tx,
+  { after, upTo }: PastRange,
+  parts: PartReader,
+  limit: number,
+): Promise<{ readonly events: readonly KeptEvent[]; readonly next: Place | null }> {
+  const range = (table: string) => `(${table}.time, ${table}.number) > ($1, $2) and (${table}.time, ${table}.number) <= ($3, $4) order by ${table}.time, ${table}.number limit $5`;
   const sql = `
-    select number, call, time, tenant, caller, target, decision, rest from history
-    where number > $1 and number <= $2 and ($3::bigint is null or time >= $3) and ($4::bigint is null or time < $4) order by number limit $5`;
-  const rows = await rowsOf<CallRow>(tx, sql, [range.after, range.upTo, range.since, range.until, limit]);
-  return { calls: await inFull(tx, rows, parts), next: rows.length < limit ? null : rows.at(-1)!.number };
+    (select time, number, 'decided' as happened, null as session, null as rules, time as decided, ${callColumns} from history where ${range('history')})
+    union all
+    (select mark.time, mark.number, mark.happened, mark.session, mark.rules, held.time, mark.call, held.tenant, held.caller, held.target, held.decision, held.rest, octet_length(held.arguments)
+      from history_marks mark left join history held on mark.happened = 'sent' and held.call = mark.call where ${range('mark')})
+    order by time, number limit $5`;
+  const rows = await rowsOf<EventRow>(tx, sql, [after.time, after.number, upTo.time, upTo.number, limit]);
+  await parts.load(tx, rows.flatMap(partsOf));
+  return { events: rows.flatMap((row) => inFull(row, parts) ?? []), next: rows.length < limit ? null : rows.at(-1)! };
 }
 
 export async function findCall(tx: Tx, call: string, tenant: string): Promise<KeptCall | undefined> {
-  const rows = await rowsOf<CallRow>(tx, 'select number, call, time, tenant, caller, target, decision, rest from history where call = $1 and tenant = $2', [call, tenant]);
-  return (await inFull(tx, rows, new PartReader()))[0];
+  const [row] = await rowsOf<CallRow>(tx, `select time as decided, ${callColumns} from history where call = $1 and tenant = $2`, [call, tenant]);
+  const parts = new PartReader();
+  if (row) await parts.load(tx, partsOf(row));
+  return row && callOf(row, parts);
 }
 
-/** The sealed arguments of calls, by number. */
-export async function readArguments(tx: Tx, numbers: readonly string[]): Promise<ReadonlyMap<string, Sealed>> {
-  if (numbers.length === 0) return new Map();
-  const rows = await rowsOf<{ number: string; arguments: string }>(tx, 'select number, arguments from history where number = any($1::bigint[])', [numbers]);
-  return new Map(rows.map((row) => [row.number, JSON.parse(row.arguments) as Sealed]));
+/** The sealed arguments of calls. */
+export async function readArguments(tx: Tx, calls: readonly string[]): Promise<ReadonlyMap<string, Sealed>> {
+  if (calls.length === 0) return new Map();
+  const rows = await rowsOf<{ call: string; arguments: string }>(tx, 'select call, arguments from history where call = any($1::text[])', [calls]);
+  return new Map(rows.map((row) => [row.call, JSON.parse(row.arguments) as Sealed]));
 }
 
 interface CallRow {
-  readonly number: string;
   readonly call: string;
-  readonly time: string;
+  /** When. Null with all that follows: the call is not kept. */
+  readonly decided: string | null;
   readonly tenant: string;
   readonly caller: string;
   readonly target: string;
   readonly decision: string;
   readonly rest: string;
+  readonly bytes: number;
 }
 
-async function inFull(tx: Tx, rows: readonly CallRow[], parts: PartReader): Promise<readonly KeptCall[]> {
-  await parts.load(
-    tx,
-    rows.flatMap(({ caller, target, decision }) => [caller, target, decision]),
-  );
-  return rows.flatMap((row) => {
-    const [caller, target, decision] = [row.caller, row.target, row.decision].map((id) => parts.get(id));
-    // Its week was forgotten while it was being read.
-    if (caller === undefined || target === undefined || decision === undefined) return [];
-    const { number, call, tenant } = row;
-    const rest = JSON.parse(row.rest) as KeptCall['rest'];
-    return [{ number, call, tenant, time: Number(row.time), caller: caller as KeptCall['caller'], target: target as KeptCall['target'], decision: decision as Decision, rest }];
-  });
+interface EventRow extends CallRow, Place {
+  readonly happened: PastEvent['happened'];
+  readonly session: string;
+  readonly rules: string;
 }
 
-interface Part {
-  readonly key: string;
-  readonly week: number;
-  readonly digest: Buffer;
-  readonly body: string;
+function partsOf({ decided, caller, target, decision }: CallRow): readonly string[] {
+  return decided === null ? [] : [caller, target, decision];
 }
 
-function partOf(week: number, value: unknown): Part {
-  const body = storable(value);
-  const digest = createHash('sha256').update(body).digest();
-  return { key: `${week} ${digest.toString('base64')}`, week, digest, body };
+function inFull(row: EventRow, parts: PartReader): KeptEvent | undefined {
+  const { happened, session } = row;
+  if (happened === 'found') return { happened, session, rules: JSON.parse(row.rules) as readonly string[] };
+  const call = callOf(row, parts);
+  if (happened === 'sent') return { happened, call: row.call, time: Number(row.time), held: call };
+  return call && { happened, call };
 }
 
-/** Canonical JSON has no NUL and no lone surrogate in it: both are escaped. */
+/** Undefined: it is not kept, or its week was forgotten while it was being read. */
+function callOf(row: CallRow, parts: PartReader): KeptCall | undefined {
+  if (row.decided === null) return undefined;
+  const { call, tenant, bytes } = row;
+  const [caller, target, decision] = [row.caller, row.target, row.decision].map((id) => parts.get(id));
+  if (caller === undefined || target === undefined || decision === undefined) return undefined;
+  const rest = JSON.parse(row.rest) as KeptCall['rest'];
+  const time = Number(row.decided);
+  return { call, tenant, time, caller: caller as KeptCall['caller'], target: target as KeptCall['target'], decision: decision as Decision, rest, bytes };
+}
+
+/** In JSON a NUL and a lone surrogate, which PostgreSQL refuses, are escaped. */
 function storable(value: unknown): string {
-  return canonicalise(value);
-}
-
-/** Their ids by key; those that are new are added. */
-async function partIds(tx: Tx, all: readonly Part[]): Promise<ReadonlyMap<string, string>> {
-  const parts = [...new Map(all.map((part) => [part.key, part])).values()];
-  const ids = new Map<string, string>();
-  const find = async (missing: readonly Part[]) => {
-    const sql = 'select id, week, digest from history_parts join unnest($1::int[], $2::bytea[]) as wanted (week, digest) using (week, digest)';
-    const rows = await rowsOf<{ id: string; week: number; digest: Buffer }>(tx, sql, [missing.map(({ week }) => week), missing.map(({ digest }) => digest)]);
-    for (const { id, week, digest } of rows) ids.set(`${week} ${digest.toString('base64')}`, id);
-  };
-  await find(parts);
-  const missing = parts.filter(({ key }) => !ids.has(key));
-  if (missing.length === 0) return ids;
-  await tx.query('insert into history_parts (week, digest, body) select * from unnest($1::int[], $2::bytea[], $3::text[]) on conflict (week, digest) do nothing', [
-    missing.map(({ week }) => week),
-    missing.map(({ digest }) => digest),
-    missing.map(({ body }) => body),
-  ]);
-  await find(missing);
-  return ids;
+  return JSON.stringify(value);
 }

@@ -1,28 +1,35 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
+import type { Tx } from '@customhouse/event-store/sql';
+import type { PolicyShadow } from '@customhouse/http-contract/policy-trials';
 import type { BatchContext } from '@customhouse/nest/event-context';
 import { SEALER } from '@customhouse/nest/tokens';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import { BlastRadius } from '../domain/blast-radius.js';
+import { PastState } from '../domain/past-state.js';
 import type { RecordedCall } from '../domain/recorded-call.js';
 import { openArguments } from './again.js';
 import { CompiledVersions } from './compiled-versions.js';
-import { intentsOf } from './history.consumer.js';
-import { Shadows } from './shadows.js';
+import { pastOf } from './history.consumer.js';
+import { loadMemory, saveMemory } from './shadow-memory.js';
+import { shadowGroup, Shadows } from './shadows.js';
 import { compare, type Result } from './simulation.js';
-import { Trial } from './trial.js';
+import { looksBack, Trial } from './trial.js';
 import { TrialMetrics } from './trial-metrics.js';
 
-export const shadowGroup = 'policy.shadow';
+/** A shadow as far as this process has come with it. */
+interface Progress {
+  readonly shadow: string;
+  readonly radius: BlastRadius;
+  readonly trial: Trial;
+}
 
 /** Decides the calls that come by the version in the shadow, after they were decided, and counts what is different. No call waits for it. */
 @Controller()
 export class ShadowConsumer {
-  /** Counted so far, by the shadow: what is counted and what is stored are the same after each commit. Undefined after one that failed. */
-  private counted: { readonly shadow: string; readonly radius: BlastRadius } | undefined;
-  /** What the version in the shadow remembers of the calls before. */
-  private trial: { readonly shadow: string; readonly of: Trial } | undefined;
+  /** What is stored, and only that: undefined after a commit that failed. */
+  private progress: Progress | undefined;
 
   constructor(
     @Inject(SEALER) private readonly sealer: Sealer,
@@ -33,26 +40,36 @@ export class ShadowConsumer {
 
   @EventPattern<string>('*', Symbol.for(shadowGroup), { batch: true })
   async onEvents(@Payload() events: readonly StoredEvent[], @Ctx() context: BatchContext): Promise<void> {
-    const calls = intentsOf(events);
-    if (calls.length === 0) return;
-    const shadow = await this.shadows.current(context.tx);
-    const policy = shadow && (await this.compiled.of(shadow.version));
-    const begun = this.counted;
-    this.counted = undefined;
-    if (!shadow || !policy) return;
-    const radius = begun?.shadow === shadow.id ? begun.radius : new BlastRadius(this.shadows.bounds, shadow.report);
-    if (this.trial?.shadow !== shadow.id) this.trial = { shadow: shadow.id, of: new Trial(policy) };
-    const trial = this.trial.of;
+    const { tx } = context;
+    const begun = this.progress;
+    this.progress = undefined;
+    const shadow = await this.shadows.current(tx);
+    if (!shadow) return;
+    const progress = begun?.shadow === shadow.id ? begun : await this.resume(tx, shadow);
+    if (!progress) return;
     const results: Result[] = [];
-    for (const call of calls) results.push(await this.look(call, trial, radius));
-    if (!(await this.shadows.save(context.tx, shadow.id, radius.report()))) return;
+    for (const event of pastOf(events)) {
+      if (event.happened === 'decided') results.push(await this.look(event.call, progress));
+      else if (event.happened === 'sent') progress.trial.sent(event.call, event.time);
+      else progress.trial.found(event.session, event.rules);
+    }
+    if (!(await this.shadows.save(tx, shadow.id, progress.radius.report()))) return;
+    await saveMemory(tx, shadow.id, progress.trial.before.changes());
     context.afterCommit(() => {
-      this.counted = { shadow: shadow.id, radius };
+      this.progress = progress;
       this.metrics.shadowed(results);
     });
   }
 
-  private async look(call: RecordedCall, trial: Trial, radius: BlastRadius): Promise<Result> {
+  /** Where the database has it. */
+  private async resume(tx: Tx, { id, version, report }: PolicyShadow): Promise<Progress | undefined> {
+    const policy = await this.compiled.of(version);
+    // What is not looked at need not be saved.
+    const before = new PastState(policy && looksBack(policy) ? await loadMemory(tx, id) : undefined);
+    return policy && { shadow: id, radius: new BlastRadius(this.shadows.bounds, report), trial: new Trial(policy, before) };
+  }
+
+  private async look(call: RecordedCall, { trial, radius }: Progress): Promise<Result> {
     const opened = trial.looksAtArguments(call) ? await openArguments(call.arguments, this.sealer) : undefined;
     return compare(call, opened, { candidate: trial, baseline: undefined }, radius);
   }

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { shadowEnded, shadowStarted } from '@customhouse/events/policy/events';
+import type { EventLog } from '@customhouse/event-log/port';
+import { placeGroup } from '@customhouse/event-store/lease';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
@@ -8,17 +10,26 @@ import { inTransaction } from '@customhouse/event-store/transaction';
 import type { PolicyBlastRadius, PolicyShadow } from '@customhouse/http-contract/policy-trials';
 import { conflict, notFound } from '@customhouse/http-contract/problem';
 import { ProblemError } from '@customhouse/nest/problem';
-import { dataSourceOf } from '@customhouse/nest/tokens';
+import { dataSourceOf, EVENT_LOG } from '@customhouse/nest/tokens';
 import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
 import { BlastRadius, type ReportBounds } from '../domain/blast-radius.js';
 import { CompiledVersions } from './compiled-versions.js';
 import { versionStream } from './events.js';
+import { callsTopic } from './history.consumer.js';
+import { forgetMemory } from './shadow-memory.js';
+
+export const shadowGroup = 'policy.shadow';
 
 interface ShadowRow extends Omit<PolicyShadow, 'started' | 'ended' | 'report'> {
   readonly started: Date;
   readonly ended: Date | null;
   /** JSON. */
   readonly report: string;
+}
+
+/** Whether no version does, so that nobody need follow the calls for it. */
+export async function noShadow(tx: Tx): Promise<boolean> {
+  return (await rowsOf(tx, 'select 1 from shadows where ended is null')).length === 0;
 }
 
 /** Which version runs in the shadow of the active one: at most one. */
@@ -28,6 +39,7 @@ export class Shadows {
 
   constructor(
     @Inject(dataSourceOf('policy')) private readonly dataSource: DataSource,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(CompiledVersions) private readonly compiled: CompiledVersions,
     @Inject(POLICY_SETTINGS) private readonly settings: PolicySettings,
   ) {}
@@ -36,10 +48,11 @@ export class Shadows {
     return { names: this.settings.reportNames_count, examples: this.settings.reportExamples_count };
   }
 
-  /** Throws ProblemError: `not-found` for a version that is not there, `conflict` while another one runs. */
+  /** It looks at what comes to the log from now on. Throws ProblemError: `not-found` for a version that is not there, `conflict` while another one runs. */
   async start(number: number, by: string): Promise<PolicyShadow> {
     const policy = await this.compiled.of(number);
     if (!policy) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
+    const ends = await this.log.ends([callsTopic]);
     return inTransaction(this.dataSource, async (tx) => {
       const report = JSON.stringify(new BlastRadius(this.bounds).report());
       const sql = 'insert into shadows (id, version, started_by, report) values ($1, $2, $3, $4) on conflict ((true)) where ended is null do nothing returning *';
@@ -48,6 +61,7 @@ export class Shadows {
         const present = await this.current(tx);
         throw new ProblemError(conflict, `version ${present?.version ?? '?'} runs in the shadow already: end that first`);
       }
+      await placeGroup(tx, shadowGroup, ends);
       await tx.query('update versions set shadowed = $2 where number = $1', [number, row.started]);
       const data = { shadow: row.id, number, digest: policy.version.digest, by };
       await this.outbox.publish(tx, [{ declaration: shadowStarted, subject: versionStream(number), key: 'policy', data }]);
@@ -60,6 +74,7 @@ export class Shadows {
     return inTransaction(this.dataSource, async (tx) => {
       const [row] = await rowsOf<ShadowRow>(tx, 'update shadows set ended = clock_timestamp(), ended_by = $1 where ended is null returning *', [by]);
       if (!row) throw new ProblemError(notFound, 'no version runs in the shadow');
+      await forgetMemory(tx, row.id);
       await tx.query('update versions set shadowed = null where number = $1', [row.version]);
       const shadow = toShadow(row);
       const { newly_allowed, newly_held, newly_refused, other_terms } = shadow.report.changes;

@@ -1,17 +1,21 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { PolicyBlastRadius, PolicyChange } from '@customhouse/http-contract/policy-trials';
-import { oneRow, rowsOf } from '@customhouse/event-store/sql';
+import type { Sealed } from '@customhouse/events/envelope';
 import type { Policy } from '@customhouse/policy-engine/policy';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import { BlastRadius, type Compared, type ReportBounds } from '../domain/blast-radius.js';
 import { openArguments, type Again, type Opened, type Past } from './again.js';
 import { Trial } from './trial.js';
-import { PartReader, readArguments, readCalls, type CallRange, type KeptCall } from './history-rows.js';
+import { PartReader } from './history-parts.js';
+import { rangeOf, readArguments, readPast, type KeptCall, type KeptEvent, type Place } from './history-rows.js';
 
-const page = 1_000;
-/** In a process that serves others as well, they wait no longer than this for the processor. */
-const slice_ms = 5;
+/** Rows that are read, and parsed, in one go. */
+const page = 250;
+/** Sealed arguments that are in memory at once, unless those of one call are more. */
+const portion_bytes = 4 * 2 ** 20;
+/** Whatever else the process does waits no longer than this for the processor, and for what cannot be divided: reading a page, deciding one call. */
+const slice_ms = 2;
 
 export interface SimulationParts {
   readonly dataSource: DataSource;
@@ -35,16 +39,15 @@ export interface Scope {
 /** Decides recorded calls again and compares. Undefined: it was ended before it was through. Rejects when the database or the signal breaks it off. */
 export async function simulate(scope: Scope, parts: SimulationParts): Promise<PolicyBlastRadius | undefined> {
   const { manager } = parts.dataSource;
-  const { total, ...range } = await rangeOf(scope, parts.dataSource);
+  const { total, ...range } = await rangeOf(manager, scope);
   const radius = new BlastRadius(parts.bounds);
   const trials = { candidate: new Trial(parts.candidate), baseline: parts.baseline && new Trial(parts.baseline) };
   const reader = new PartReader();
   let done = 0;
   if (!(await parts.progress(done, total))) return undefined;
-  for (let after: string | null = range.after; after !== null;) {
-    const read = await readCalls(manager, { ...range, after }, reader, page);
-    await comparePage(read.calls, radius, trials, parts);
-    done += read.calls.length;
+  for (let after: Place | null = range.after; after !== null;) {
+    const read = await readPast(manager, { ...range, after }, reader, page);
+    done += await goThrough(read.events, radius, trials, parts);
     after = read.next;
     if (!(await parts.progress(done, total))) return undefined;
   }
@@ -57,20 +60,43 @@ interface Trials {
   readonly baseline: Trial | undefined;
 }
 
-async function comparePage(calls: readonly KeptCall[], radius: BlastRadius, trials: Trials, { dataSource, sealer, signal }: SimulationParts): Promise<void> {
-  const looked = calls.filter((call) => trials.candidate.looksAtArguments(call) || trials.baseline?.looksAtArguments(call) === true);
-  const sealed = await readArguments(
-    dataSource.manager,
-    looked.map((call) => call.number),
-  );
-  const opens = new Set(looked);
+/** Answers how many calls were among the events. */
+async function goThrough(events: readonly KeptEvent[], radius: BlastRadius, trials: Trials, { dataSource, sealer, signal }: SimulationParts): Promise<number> {
+  const both = [trials.candidate, ...(trials.baseline ? [trials.baseline] : [])];
+  const calls = events.flatMap((event) => (event.happened === 'decided' ? [event.call] : []));
+  const opens = new Map(portions(calls.filter((call) => both.some((trial) => trial.looksAtArguments(call)))));
+  let sealed: ReadonlyMap<string, Sealed> = new Map();
   let begun = performance.now();
-  for (const call of calls) {
+  for (const event of events) {
     if (performance.now() - begun > slice_ms) {
       await breathe(undefined, { signal });
       begun = performance.now();
     }
-    compare(call, opens.has(call) ? await openArguments(sealed.get(call.number), sealer) : undefined, trials, radius);
+    if (event.happened === 'found') for (const trial of both) trial.found(event.session, event.rules);
+    else if (event.happened === 'sent') for (const trial of both) trial.sent(event.call, event.time, event.held);
+    else {
+      const { call } = event;
+      const portion = opens.get(call);
+      if (portion?.[0] === call)
+        sealed = await readArguments(
+          dataSource.manager,
+          portion.map((one) => one.call),
+        );
+      await compare(call, portion && (await openArguments(sealed.get(call.call), sealer)), trials, radius);
+    }
+  }
+  return calls.length;
+}
+
+/** Calls in the portions in which their arguments are read, by call. */
+function* portions(calls: readonly KeptCall[]): Iterable<readonly [KeptCall, readonly KeptCall[]]> {
+  let portion: KeptCall[] = [];
+  let bytes = 0;
+  for (const call of calls) {
+    if (portion.length > 0 && bytes + call.bytes > portion_bytes) [portion, bytes] = [[], 0];
+    portion.push(call);
+    bytes += call.bytes;
+    yield [call, portion];
   }
 }
 
@@ -78,9 +104,9 @@ async function comparePage(calls: readonly KeptCall[], radius: BlastRadius, tria
 export type Result = PolicyChange | 'unchanged' | 'undecided';
 
 /** Decides one call again, and counts what is different. `opened`: its arguments, where a version looks at them. */
-export function compare(call: Past, opened: Opened | undefined, { candidate, baseline }: Trials, radius: BlastRadius): Result {
-  const before: Again = baseline ? baseline.decide(call, opened) : { outcome: 'decided', decision: call.decision, input: null };
-  const after = candidate.decide(call, opened);
+export async function compare(call: Past, opened: Opened | undefined, { candidate, baseline }: Trials, radius: BlastRadius): Promise<Result> {
+  const before: Again = baseline ? await baseline.decide(call, opened) : { outcome: 'decided', decision: call.decision, input: null };
+  const after = await candidate.decide(call, opened);
   if (before.outcome !== 'decided' || after.outcome !== 'decided') {
     radius.leaveOut(before.outcome === 'erased' || after.outcome === 'erased' ? 'erased' : 'unreadable');
     return 'undecided';
@@ -99,14 +125,4 @@ export function compare(call: Past, opened: Opened | undefined, { candidate, bas
     after: after.decision,
   };
   return radius.add(compared) ?? 'unchanged';
-}
-
-async function rangeOf({ since, until, calls }: Scope, { manager }: DataSource): Promise<CallRange & { readonly total: number }> {
-  const { last } = await oneRow<{ last: string | null }>(manager, 'select max(number) as last from history');
-  const upTo = last ?? '0';
-  const fits = 'number <= $1 and ($2::bigint is null or time >= $2) and ($3::bigint is null or time < $3)';
-  const newest = await rowsOf<{ number: string }>(manager, `select number from history where ${fits} order by number desc offset $4 limit 1`, [upTo, since, until, calls]);
-  const after = newest[0]?.number ?? '0';
-  const { total } = await oneRow<{ total: string }>(manager, `select count(*) as total from history where ${fits} and number > $4`, [upTo, since, until, after]);
-  return { since, until, after, upTo, total: Number(total) };
 }

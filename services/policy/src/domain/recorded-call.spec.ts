@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { recordedInput } from '@customhouse/policy-engine/recorded-input';
-import { intentOf, intents, isOfGateway, recordedCall, type IntentData } from './recorded-call.js';
+import { intentOf, isOfGateway, recordedCall, type IntentData } from './recorded-call.js';
 
 const corpus = new URL('../../../../contracts/events/fixtures/', import.meta.url);
-const fixtures = [...intents].flatMap((type) =>
+const fixtures = ['call.admitted', 'call.refused', 'call.held'].flatMap((type) =>
   readdirSync(new URL(`${type}/v1/`, corpus)).map((name) => {
     const event = JSON.parse(readFileSync(new URL(`${type}/v1/${name}`, corpus), 'utf8')) as { data: IntentData };
     return { name: `${type} ${name}`, data: event.data };

@@ -28,9 +28,6 @@ const ofTarget = ['method', 'server', 'tool', 'definition', 'labels', 'annotatio
 const elsewhere = ['approval', 'arguments', 'call', 'deadline', 'decision', 'during', 'exposed', 'extra', 'generation', 'reason', 'record'] as const;
 const notRest: ReadonlySet<string> = new Set([...ofCaller, ...ofTarget, ...elsewhere]);
 
-/** Types of events that record a decision. */
-export const intents: ReadonlySet<string> = new Set(['call.admitted', 'call.refused', 'call.held']);
-
 export function recordedCall(data: IntentData, time: number): RecordedCall {
   const members = Object.entries(data as Part);
   const part = (names: readonly string[]) => Object.fromEntries(members.filter(([name]) => names.includes(name)));
@@ -49,6 +46,11 @@ export function recordedCall(data: IntentData, time: number): RecordedCall {
 /** What the event said of the decision's input. */
 export function intentOf({ caller, target, rest }: Pick<RecordedCall, 'caller' | 'target' | 'rest'>): Omit<IntentData, (typeof elsewhere)[number]> {
   return { ...caller, ...target, ...rest } as Omit<IntentData, (typeof elsewhere)[number]>;
+}
+
+/** True when the call was refused because its policy was given no more time. How much time there was is nothing that can be had again. */
+export function isOutOfTime({ rules }: Decision): boolean {
+  return rules[0]?.id === 'policy-timeout' || rules[0]?.id === 'policy-busy';
 }
 
 /**
