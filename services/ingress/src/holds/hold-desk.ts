@@ -4,7 +4,6 @@ import type { EventLog, Position } from '@customhouse/event-log/port';
 import type { EventSink } from '@customhouse/event-log/sink';
 import type { StateChange } from '@customhouse/event-log/state-follower';
 import { timestamp } from '@customhouse/kernel/time';
-import { notificationText } from '@customhouse/mcp-wire/messages';
 import { newUlid, randomFromPool } from '@customhouse/sealing/random';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Sealer } from '@customhouse/sealing/sealer';
@@ -12,11 +11,11 @@ import type { ActiveCalls } from '../mcp/active-calls.js';
 import type { Call } from '../mcp/call.js';
 import { Failure } from '../mcp/failure.js';
 import type { Recorder } from '../mcp/record.js';
-import { pendingReply, type About } from '../mcp/answers/reply.js';
-import type { TaskTerms } from '../mcp/tasks/task.js';
 import { Hold, type ApprovalState, type Ending, type Waiter } from './hold.js';
+import { endVisits, isConfirmable, sendToPage, type Said } from './confirmation.js';
 import { readHeld, type StoredHold } from './stored-hold.js';
 import { samenessOf } from './sameness.js';
+import { answerPending, keepWaiting, linkTo, taskTermsOf, turnAway, type WaitingOptions } from './waiters.js';
 
 /** What is done with a hold that this process was named for, or whose end is in the log. */
 export interface Finisher {
@@ -27,16 +26,6 @@ export interface Finisher {
   finish(hold: Hold, state: ApprovalState): Promise<Ending | 'again' | 'elsewhere'>;
   /** Reads how it ended. */
   readEnding(hold: Hold, outcome: Position): Promise<Ending>;
-}
-
-export interface HoldDeskOptions {
-  readonly hold_ms: number;
-  readonly holdWithProgress_ms: number;
-  readonly keepAlive_ms: number;
-  /** How often a client whose call is held as a task is asked to look. */
-  readonly holdPoll_ms: number;
-  /** Where people decide: of the approval service. Undefined where that has no page. */
-  readonly approvalsUrl: string | undefined;
 }
 
 interface Tools {
@@ -66,7 +55,7 @@ export class HoldDesk {
 
   constructor(
     private readonly tools: Tools,
-    private readonly options: HoldDeskOptions,
+    private readonly options: WaitingOptions,
   ) {}
 
   /** False while held events are being read: an identical call would be taken for a new one. */
@@ -84,11 +73,19 @@ export class HoldDesk {
     return count;
   }
 
-  /** The hold that this call repeats, if there is one whose outcome nobody has been given yet. */
+  /** The hold that this call goes on with: the one that its client came back for, or one that it repeats and whose outcome nobody has been given yet. */
   repeated(call: Call): Hold | undefined {
-    if (this.#bySameness.size === 0) return undefined;
-    const hold = this.#bySameness.get(this.#samenessOf(call));
+    if (this.#bySameness.size === 0 && call.resumed === undefined) return undefined;
+    const sameness = this.#samenessOf(call);
+    const resumed = call.resumed && this.#holds.get(call.resumed.approval);
+    if (resumed?.sameness === sameness) return resumed;
+    const hold = this.#bySameness.get(sameness);
     return hold === undefined || hold.collected ? undefined : hold;
+  }
+
+  /** A client comes back from the page of an approval. False for a round that was used, or is not known here any more. */
+  takeUp(approval: string, round: string): boolean {
+    return this.#holds.get(approval)?.rounds.delete(round) === true;
   }
 
   /** Holds a call and keeps its client waiting. Resolves when that wait is over, one way or another. Rejects with Failure when the hold cannot be recorded. */
@@ -124,11 +121,11 @@ export class HoldDesk {
           leave();
         },
       };
-      const asTask = client?.becomeTask?.(this.#termsOf(hold, () => this.#abandon(hold, waiter))) === true;
+      const asTask = client?.becomeTask?.(taskTermsOf(hold, this.options, () => this.#abandon(hold, waiter))) === true;
       const now = performance.now();
       const limit = asked.progressToken === undefined ? this.options.hold_ms : this.options.holdWithProgress_ms;
       const until = asTask ? Infinity : now + Math.min(limit, asked.wait_ms ?? limit);
-      const waiter: Waiter = { call, exchange, asTask, until, steps: 0, done: leave };
+      const waiter: Waiter = { call, exchange, asTask, until, steps: 0, sent: call.resumed?.said !== undefined, done: leave };
       hold.waiters.add(waiter);
       active.rest();
       if (!asTask) {
@@ -136,8 +133,9 @@ export class HoldDesk {
         exchange.stream();
         exchange.watch({ clientGone: leave });
       }
-      if (this.#closed) this.#turnAway(hold, waiter);
-      else this.#act(hold);
+      if (this.#closed) return turnAway(hold, waiter, this.options);
+      this.#act(hold);
+      if (call.resumed?.said === 'decline') this.#decline(hold, waiter);
     });
   }
 
@@ -166,26 +164,17 @@ export class HoldDesk {
   tick(now: number): void {
     for (const hold of this.#holds.values()) {
       if (hold.waiters.size === 0) continue;
-      for (const waiter of hold.waiters) this.#keepWaiting(hold, waiter, now);
+      for (const waiter of hold.waiters) keepWaiting(hold, waiter, now, this.options);
     }
   }
 
   /** Everybody who waits is told to come back: another process, or this one after its restart, goes on with the same hold. */
   close(): void {
     this.#closed = true;
-    for (const hold of this.#holds.values()) for (const waiter of hold.waiters) this.#turnAway(hold, waiter);
-  }
-
-  #linkTo({ approval }: Hold): string | undefined {
-    const { approvalsUrl } = this.options;
-    return approvalsUrl === undefined ? undefined : `${approvalsUrl}/approvals/${approval}`;
-  }
-
-  #termsOf(hold: Hold, abandon: () => void): TaskTerms {
-    const { call, method, position, approval, expires } = hold;
-    const link = this.#linkTo(hold);
-    const message = `a person has to approve the call, until ${expires}${link === undefined ? '' : `, at ${link}`}; approval ${approval}`;
-    return { call, method, position, ttl_ms: Math.max(0, Date.parse(expires) - Date.now()), poll_ms: this.options.holdPoll_ms, message, abandon };
+    for (const hold of this.#holds.values()) {
+      endVisits(hold);
+      for (const waiter of hold.waiters) turnAway(hold, waiter, this.options);
+    }
   }
 
   /** A client gave up its task. When nobody else waits for it, the call is withdrawn, or cancelled when it runs. */
@@ -255,6 +244,7 @@ export class HoldDesk {
     const hold = this.#holds.get(approval);
     if (hold === undefined) return;
     this.#holds.delete(approval);
+    endVisits(hold);
     if (this.#bySameness.get(hold.sameness) === hold) this.#bySameness.delete(hold.sameness);
   }
 
@@ -283,6 +273,7 @@ export class HoldDesk {
   /** Does what is due, given what is known. Safe to call at any time. */
   #act(hold: Hold): void {
     const { state } = hold;
+    if (hold.ending !== undefined || (state !== undefined && state.status !== 'open')) endVisits(hold);
     if (hold.ending !== undefined) return this.#deliver(hold, hold.ending);
     if (state === undefined || this.#closed) return;
     if (state.outcome !== null) {
@@ -290,7 +281,30 @@ export class HoldDesk {
       if (hold.waiters.size > 0) void this.#readEnding(hold, state.outcome);
       return;
     }
+    if (isConfirmable(hold)) this.#sendToPage(hold);
     if (!hold.begun && this.#isOurs(state)) void this.#finish(hold, state);
+  }
+
+  /** Those who asked decide themselves: their clients send them to the page, if they can. A client with a task reads of the page in that. */
+  #sendToPage(hold: Hold): void {
+    const link = linkTo(hold, this.options);
+    if (link === undefined) return;
+    for (const waiter of hold.waiters) {
+      if (waiter.sent || waiter.asTask) continue;
+      const onSaid = (said: Said): void => {
+        if (said === 'decline') this.#decline(hold, waiter);
+      };
+      if (sendToPage(hold, waiter, link, onSaid) === 'left') waiter.done();
+    }
+  }
+
+  /** The user does not want the call: it is withdrawn, unless an identical one waits. What a client says can only ever end a call. */
+  #decline(hold: Hold, waiter: Waiter): void {
+    if (!isConfirmable(hold)) return;
+    const waits = hold.waiters.has(waiter);
+    if (hold.waiters.size > (waits ? 1 : 0)) {
+      if (waits) answerPending(hold, waiter, this.options);
+    } else this.#withdraw(hold);
   }
 
   #isOurs(state: ApprovalState): boolean {
@@ -346,33 +360,6 @@ export class HoldDesk {
     hold.collected = true;
     this.tools.recorder.collected(hold.call, hold.session, hold.approval);
   }
-
-  #keepWaiting(hold: Hold, waiter: Waiter, now: number): void {
-    const { exchange, call, asTask } = waiter;
-    // Whoever was asked something by the running call comes back with the answer.
-    if (asTask || call.client?.away === true) return;
-    if (now >= waiter.until) return this.#answerPending(hold, waiter);
-    const { progressToken } = call.asked;
-    if (progressToken === undefined) return exchange.keepAlive(now, this.options.keepAlive_ms);
-    if (exchange.silence(now) < this.options.keepAlive_ms) return;
-    waiter.steps += 1;
-    exchange.notify(notificationText('notifications/progress', { progressToken, progress: waiter.steps, message: 'waiting for a person to approve the call' }), now);
-  }
-
-  /** This process stops. What comes of a task is found in the log by whichever process its client asks next. */
-  #turnAway(hold: Hold, waiter: Waiter): void {
-    if (waiter.asTask) waiter.done();
-    else this.#answerPending(hold, waiter);
-  }
-
-  #answerPending(hold: Hold, waiter: Waiter): void {
-    waiter.call.reply(pendingReply(aboutHold(hold), hold.decision, { id: hold.approval, expires: hold.expires, link: this.#linkTo(hold) }));
-    waiter.done();
-  }
-}
-
-function aboutHold({ call, method }: Hold): About {
-  return { id: call, method };
 }
 
 function pause(): Promise<void> {

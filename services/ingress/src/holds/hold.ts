@@ -6,6 +6,7 @@ import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import type { Call } from '../mcp/call.js';
 import type { Reply } from '../mcp/answers/dialect.js';
 import type { Exchange } from '../mcp/http/exchange.js';
+import type { Visit } from '../mcp/sessions/client-side.js';
 
 export type HeldData = EventData<typeof callHeld>;
 export type ApprovalState = EventData<typeof approvalPublished>;
@@ -26,6 +27,8 @@ export interface Waiter {
   readonly until: number;
   /** Signs of life so far, for progress. */
   steps: number;
+  /** Its user was sent to the page of the approval, as far as the client can be asked to do so. */
+  sent: boolean;
   /** The waiter has its answer or is gone. */
   done: () => void;
 }
@@ -33,6 +36,10 @@ export interface Waiter {
 /** A held call as this process knows it: what waits, who waits, what the approval service says. */
 export class Hold {
   readonly waiters = new Set<Waiter>();
+  /** Users who were sent to the page of the approval, by the sessions of their clients. Each goes on after the client was told to come back later. */
+  readonly visits = new Map<string, Visit>();
+  /** States that clients have to come back with, each counting once. */
+  readonly rounds = new Set<string>();
   /** What the approval service published last; undefined until it has. */
   state: ApprovalState | undefined;
   /** Once the call has ended. */

@@ -7,6 +7,7 @@ import type { Decision } from '@customhouse/policy-contract/decision';
 import type { Annotations, PolicyInput, RequestFacts } from '@customhouse/policy-contract/input';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { GovernedMethod } from '@customhouse/policy-contract/methods';
+import type { Said } from '../holds/confirmation.js';
 import type { Asked } from './asked.js';
 import type { Caller } from './caller.js';
 import type { ClientSide } from './sessions/client-side.js';
@@ -71,6 +72,8 @@ export class Call {
   client: ClientSide | undefined;
   /** What is sent beside the recorded arguments: the client's answers to what the server asked in the round before, which are recorded on their own. */
   input: JsonObject | undefined;
+  /** It goes on with a held call whose approval its client was sent to the page for; `said`: what the client says came of that. */
+  resumed: { readonly approval: string; readonly said: Said | undefined } | undefined;
   /** Takes the answer instead of the exchange: a client may have moved on to another request meanwhile. */
   onReply: ((reply: Reply | undefined) => void) | undefined;
   /** Requests of the server that its client has not answered yet. */

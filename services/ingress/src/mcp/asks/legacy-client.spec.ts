@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { UpstreamAnswer } from '@customhouse/upstream/upstream';
 import { FakeResponse, session } from '../../../test/support/fakes.js';
+import type { Page } from '../sessions/client-side.js';
+import type { Session } from '../sessions/sessions.js';
 import { ClientAsks } from './client-asks.js';
 import { Exchange } from '../http/exchange.js';
 import { LegacyClient, type Aside } from './legacy-client.js';
@@ -10,11 +13,12 @@ import { LegacyClient, type Aside } from './legacy-client.js';
 function connected(
   accepts = { json: true, stream: true, streamFirst: false },
   aside: Aside = () => false,
+  of: Partial<Session> = {},
 ): { client: LegacyClient; response: FakeResponse; asks: ClientAsks; exchange: Exchange } {
   const response = new FakeResponse();
   const exchange = new Exchange({} as IncomingMessage, response.asResponse, accepts, 0);
   const asks = new ClientAsks(randomBytes(32), undefined);
-  return { client: new LegacyClient('01JCALL', { ...session, capabilities: { sampling: {} } }, exchange, asks, aside), response, asks, exchange };
+  return { client: new LegacyClient('01JCALL', { ...session, capabilities: { sampling: {} }, ...of }, exchange, asks, aside), response, asks, exchange };
 }
 
 const never = new AbortController().signal;
@@ -122,5 +126,82 @@ describe('a legacy client', () => {
       { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 1 } },
       { jsonrpc: '2.0', method: 'notifications/future' },
     ]);
+  });
+});
+
+describe('a legacy client whose user is to visit a page', () => {
+  const asking = { capabilities: { elicitation: { url: {} } } };
+  const page = (): Page & { readonly onSaid: jest.Mock } => ({
+    url: 'https://pages.example/1',
+    message: 'Please look.',
+    approval: 'A',
+    until: 7,
+    onSaid: jest.fn(),
+    onHandedOut: jest.fn(),
+  });
+
+  it.each(['accept', 'decline', 'cancel'])('is asked, and says %s', async (action) => {
+    const { client, response, asks } = connected(undefined, undefined, asking);
+    const visited = page();
+    expect(client.visit(visited)).toEqual({ over: expect.any(Function) });
+    const asked = response.messages[0]!;
+    const params = { mode: 'url', message: 'Please look.', url: 'https://pages.example/1', elicitationId: expect.any(String) };
+    expect(asked).toEqual({ jsonrpc: '2.0', id: expect.any(String), method: 'elicitation/create', params });
+    listenerOf(asks, asked).onAnswer({ result: { action } });
+    await Promise.resolve();
+    expect(visited.onSaid.mock.calls).toEqual([[action]]);
+  });
+
+  it.each<UpstreamAnswer>([{ result: { action: 'approve' } }, { result: {} }, { error: { code: -32600, message: 'no' } }])('says nothing by the answer %j', async (answer) => {
+    const { client, response, asks } = connected(undefined, undefined, asking);
+    const visited = page();
+    client.visit(visited);
+    listenerOf(asks, response.messages[0]!).onAnswer(answer);
+    await Promise.resolve();
+    expect(visited.onSaid).not.toHaveBeenCalled();
+  });
+
+  it('is told when it was decided, and need not answer any more', async () => {
+    const { client, response, asks } = connected(undefined, undefined, asking);
+    const visit = client.visit(page())!;
+    const { id, params } = response.messages[0] as { id: string; params: JsonObject };
+    visit.over();
+    expect(response.messages.slice(1)).toMatchObject([
+      { method: 'notifications/cancelled', params: { requestId: id } },
+      { method: 'notifications/elicitation/complete', params: { elicitationId: params['elicitationId'] } },
+    ]);
+    await Promise.resolve();
+    expect(asks.size).toBe(0);
+  });
+
+  it('is told so on its standing stream when its call has been answered', async () => {
+    const aside: JsonObject[] = [];
+    const { client, response, asks, exchange } = connected(undefined, (_, message) => aside.push(message) > 0, asking);
+    const visit = client.visit(page())!;
+    listenerOf(asks, response.messages[0]!).onAnswer({ result: { action: 'accept' } });
+    await Promise.resolve();
+    exchange.answer('{}');
+    visit.over();
+    expect(aside.map(({ method }) => method)).toEqual(['notifications/elicitation/complete']);
+  });
+
+  it('is told nothing where it could not be asked', async () => {
+    const aside: JsonObject[] = [];
+    const { client, exchange } = connected(undefined, (_, message) => aside.push(message) < 0, asking);
+    exchange.answer('{}');
+    const visit = client.visit(page())!;
+    await Promise.resolve();
+    visit.over();
+    expect(aside.map(({ method }) => method)).toEqual(['elicitation/create']);
+  });
+
+  it.each<[string, Partial<Session>]>([
+    ['declares nothing', { capabilities: {} }],
+    ['knows forms only', { capabilities: { elicitation: {} } }],
+    ['speaks a revision that knows forms only', { ...asking, protocol: '2025-06-18' }],
+  ])('is not asked where it %s', (_, of) => {
+    const { client, response } = connected(undefined, undefined, of);
+    expect(client.visit(page())).toBeUndefined();
+    expect(response.messages).toEqual([]);
   });
 });

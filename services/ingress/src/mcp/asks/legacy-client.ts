@@ -2,7 +2,10 @@ import { isJsonObject, isRequestId, type JsonObject } from '@customhouse/mcp-wir
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
 import type { ClientAsks } from './client-asks.js';
-import type { ClientSide } from '../sessions/client-side.js';
+import { newUlid } from '@customhouse/sealing/random';
+import { saidIn } from '../../holds/confirmation.js';
+import type { ClientSide, Page, Visit } from '../sessions/client-side.js';
+import { lacking } from './client-capabilities.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Session } from '../sessions/sessions.js';
 
@@ -70,6 +73,29 @@ export class LegacyClient implements ClientSide {
       end();
       reject(new UpstreamFailed('closed', 'no', 'the client of the call is gone, or takes no stream on which it could be asked'));
     });
+  }
+
+  /** Clients of earlier revisions know no pages. What the client answers decides nothing, and it need not answer at all. */
+  visit({ url, message, onSaid }: Page): Visit | undefined {
+    const question = { mode: 'url', message, url, elicitationId: newUlid() };
+    if (this.session.protocol < '2025-11-25' || lacking(this.capabilities, 'elicitation/create', question) !== undefined) return undefined;
+    const stop = new AbortController();
+    let arrived = true;
+    this.ask('elicitation/create', question, stop.signal).then(
+      (answer) => {
+        const said = saidIn(answer);
+        if (said !== undefined) onSaid(said);
+      },
+      // It waits as any other client does.
+      () => (arrived = false),
+    );
+    return {
+      over: () => {
+        if (!arrived) return;
+        stop.abort();
+        this.deliver({ jsonrpc: '2.0', method: 'notifications/elicitation/complete', params: { elicitationId: question.elicitationId } });
+      },
+    };
   }
 
   /** Sends a request or a notification. False when it cannot arrive. */

@@ -74,6 +74,22 @@ describe('the state of a round', () => {
     expect(here.comeback(after, request)).toMatchObject({ at: 'here', client: one });
   });
 
+  it('of a held call leads back to that, at the process that handed it out, until a while after it expires', () => {
+    let now = 0;
+    const here = rounds({ self: 'http://one:1', now: () => now });
+    const { round, state } = here.of(request).handOut('A', 5_000);
+    expect(here.size).toBe(0);
+    expect(here.comeback(state, request)).toEqual({ at: 'hold', approval: 'A', round });
+    expect(rounds({ self: 'http://two:1' }).comeback(state, request)).toEqual({ at: 'peer', url: 'http://one:1' });
+    expect(() => here.comeback(state, { ...request, caller: callerOf({ ...caller.principal, person: 'bob' }) })).toThrow(unknown);
+    expect(() => here.comeback(`${state.slice(0, -2)}AA`, request)).toThrow(unknown);
+    expect(here.of(request).handOut('A', 5_000).round).not.toBe(round);
+    now = 6_999;
+    expect(here.comeback(state, request)).toMatchObject({ at: 'hold' });
+    now = 7_000;
+    expect(() => here.comeback(state, request)).toThrow(unknown);
+  });
+
   it('ends with the call, and with the process', () => {
     const here = rounds();
     const one = client();

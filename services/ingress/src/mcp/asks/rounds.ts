@@ -18,6 +18,8 @@ interface State {
   readonly x: number;
   /** Where the process that keeps the call is reached by its peers; empty when it is not. */
   readonly u: string;
+  /** Of a held call that waits for its approval: that. Nobody keeps the client meanwhile. */
+  readonly a?: string;
 }
 
 /** The request that a round belongs to: the one that follows has to be the same. */
@@ -37,7 +39,11 @@ export interface RoundLimits {
 }
 
 /** Where a request that comes back belongs. */
-export type Comeback = { readonly at: 'here'; readonly client: ModernClient } | { readonly at: 'peer'; readonly url: string };
+export type Comeback =
+  | { readonly at: 'here'; readonly client: ModernClient }
+  | { readonly at: 'peer'; readonly url: string }
+  /** It goes on with a held call of this process, if that knows the round and it was not used: hold-desk.ts. */
+  | { readonly at: 'hold'; readonly approval: string; readonly round: string };
 
 interface Parked {
   readonly client: ModernClient;
@@ -68,9 +74,9 @@ export class Rounds {
   }
 
   /** Where the clients of this request wait between its rounds. */
-  of(request: RoundRequest): Pick<Waiting, 'park' | 'forget'> {
+  of(request: RoundRequest): Pick<Waiting, 'park' | 'forget' | 'handOut'> {
     const digest = digestOf(request);
-    return { park: (client) => this.#park(client, digest), forget: (client) => this.#forget(client) };
+    return { park: (client) => this.#park(client, digest), forget: (client) => this.#forget(client), handOut: (approval, until) => this.#handOut(approval, until, digest) };
   }
 
   /** Takes a state back, which then counts no more. Throws Failure for one that does not count: forged, altered, used, too old, of another request or caller. */
@@ -78,6 +84,7 @@ export class Rounds {
     const opened = typeof state === 'string' ? this.#tokens.open(state) : undefined;
     if (opened === undefined || opened.r !== digestOf(request)) throw unknownState();
     if (this.now() >= opened.x) throw unknownState();
+    if (opened.a !== undefined && (opened.u === '' || opened.u === this.self)) return { at: 'hold', approval: opened.a, round: opened.i };
     const parked = this.#parked.get(opened.i);
     if (parked !== undefined) {
       this.#forget(parked.client);
@@ -106,6 +113,12 @@ export class Rounds {
     return this.#tokens.seal({ i: id, r: digest, x: this.now() + kept_ms, u: this.self ?? '' });
   }
 
+  /** A client that comes back when its call has been decided and ended just now still hears of it. */
+  #handOut(approval: string, until: number, digest: string): { readonly round: string; readonly state: string } {
+    const round = newUlid();
+    return { round, state: this.#tokens.seal({ i: round, r: digest, x: until + 2 * this.limits.askTimeout_ms, u: this.self ?? '', a: approval }) };
+  }
+
   #forget(client: ModernClient): void {
     const id = this.#ids.get(client);
     if (id === undefined) return;
@@ -119,6 +132,6 @@ function digestOf({ caller, at, method, params }: RoundRequest): string {
   return hash('sha256', JSON.stringify([caller.who, endpointKey(at), method, canonicalText(params)]), 'base64url');
 }
 
-function unknownState(): Failure {
+export function unknownState(): Failure {
   return new Failure('invalid-params', 'the "requestState" is not one that was given for this request, or it was used already, or came too late: make the request anew without it');
 }

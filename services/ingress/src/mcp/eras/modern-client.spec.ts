@@ -23,6 +23,9 @@ class Desk implements Waiting {
   park(client: ModernClient): string {
     return `state-${this.parked.push(client)}`;
   }
+  handOut(approval: string, until: number): { round: string; state: string } {
+    return { round: `${approval}-1`, state: `${approval} until ${until}` };
+  }
   begin(client: ModernClient, of: TaskTerms): Task {
     return (this.task = new Task('T', of, client, Date.now, this.ended));
   }
@@ -129,6 +132,54 @@ describe('the end of a call whose client was asked something', () => {
     const next = exchange();
     client.comeBack(next.one, 2, {});
     expect(last(next.response)).toEqual({ jsonrpc: '2.0', id: 2, result: { without: 'an answer' } });
+  });
+
+  it('has reached the client only with the request with which it comes back', async () => {
+    const { client } = made();
+    const answered = jest.fn();
+    client.ask('elicitation/create', form, forever).catch(() => undefined);
+    await soon();
+    client.finish({ result: {} });
+    client.onAnswered(answered);
+    expect(answered).not.toHaveBeenCalled();
+    const next = exchange();
+    client.comeBack(next.one, 2, {});
+    next.response.asResponse.emit('finish');
+    expect(answered).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a client whose user is to visit a page', () => {
+  const page = (onHandedOut = jest.fn()) => ({ url: 'https://pages.example/1', message: 'Please look.', approval: 'A', until: 7, onSaid: jest.fn(), onHandedOut });
+  const url = { elicitation: { url: {} } };
+
+  it('has its request answered with that, and a state to come back with', () => {
+    const { client, response, desk } = made({ capabilities: url });
+    const onHandedOut = jest.fn();
+    expect(client.visit(page(onHandedOut))).toBe('left');
+    expect(onHandedOut).toHaveBeenCalledWith('A-1');
+    const inputRequests = { 'customhouse/confirmation': { method: 'elicitation/create', params: { mode: 'url', message: 'Please look.', url: 'https://pages.example/1' } } };
+    expect(last(response)).toEqual({ jsonrpc: '2.0', id: 1, result: { resultType: 'input_required', inputRequests, requestState: 'A until 7' } });
+    expect(desk.parked).toEqual([]);
+  });
+
+  it.each([
+    ['declares nothing', {}],
+    ['knows forms only', { elicitation: {} }],
+    ['knows forms only, in so many words', { elicitation: { form: {} } }],
+  ])('is not asked where it %s', (_, capabilities) => {
+    const { client, response } = made({ capabilities });
+    expect(client.visit(page())).toBeUndefined();
+    expect(response.written).toEqual([]);
+  });
+
+  it('is not asked once it is gone, nor where its method takes no rounds', () => {
+    const { client, response } = made({ capabilities: url });
+    response.break();
+    expect(client.visit(page())).toBeUndefined();
+    const other = exchange();
+    const envelope = { client: null, capabilities: url, logLevel: undefined };
+    expect(new ModernClient(other.one, 1, envelope, new Desk(), jest.fn(), {}, false).visit(page())).toBeUndefined();
   });
 });
 

@@ -3,7 +3,9 @@ import { tasksExtension } from '@customhouse/mcp-wire/envelope';
 import { notificationText } from '@customhouse/mcp-wire/messages';
 import type { Envelope } from '@customhouse/mcp-wire/modern-request';
 import { UpstreamFailed, type UpstreamAnswer } from '@customhouse/upstream/upstream';
-import type { ClientSide } from '../sessions/client-side.js';
+import { confirmationKey } from '../../holds/confirmation.js';
+import { lacking } from '../asks/client-capabilities.js';
+import type { ClientSide, Page } from '../sessions/client-side.js';
 import type { Reply } from '../answers/dialect.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Task, TaskOwner, TaskTerms } from '../tasks/task.js';
@@ -25,6 +27,8 @@ export interface Waiting {
   park(client: ModernClient): string;
   /** Nobody may come back any more. */
   forget(client: ModernClient): void;
+  /** A state that goes on with a held call until then (Unix milliseconds), and the name of its round. */
+  handOut(approval: string, until: number): { readonly round: string; readonly state: string };
   /** Keeps a call that is a task now. */
   begin(client: ModernClient, terms: TaskTerms): Task;
 }
@@ -45,6 +49,7 @@ export class ModernClient implements ClientSide, TaskOwner {
   #away = false;
   /** What the call ended with while the client was away. */
   #missed: { readonly reply: Reply | undefined } | undefined;
+  #onBack: (() => void) | undefined;
   #count = 0;
 
   /**
@@ -58,6 +63,8 @@ export class ModernClient implements ClientSide, TaskOwner {
     private readonly waiting: Waiting,
     private readonly cancel: () => void,
     answers: JsonObject = {},
+    /** The method of the request is one whose results may ask for input. */
+    private readonly inRounds = true,
   ) {
     this.#exchange = exchange;
     this.#requestId = requestId;
@@ -116,13 +123,26 @@ export class ModernClient implements ClientSide, TaskOwner {
     return true;
   }
 
+  /** Nothing of the call stays with this request: the one that comes back finds it by its state. */
+  visit({ url, message, approval, until, onHandedOut }: Page): 'left' | undefined {
+    const question = { mode: 'url', message, url };
+    if (this.#away || this.#exchange.gone || !this.inRounds || lacking(this.capabilities, 'elicitation/create', question) !== undefined) return undefined;
+    const { round, state } = this.waiting.handOut(approval, until);
+    onHandedOut(round);
+    const inputRequests = { [confirmationKey]: { method: 'elicitation/create', params: question } };
+    this.finish({ result: { resultType: 'input_required', inputRequests, requestState: state } });
+    return 'left';
+  }
+
   get away(): boolean {
     return this.#away;
   }
 
+  /** While the client is away it has no answer: that is given to the request with which it comes back. */
   onAnswered(listener: () => void): void {
-    if (this.#task === undefined) this.#exchange.onDelivered(listener);
-    else this.#task.onCollected(listener);
+    if (this.#task !== undefined) this.#task.onCollected(listener);
+    else if (this.#away) this.#onBack = listener;
+    else this.#exchange.onDelivered(listener);
   }
 
   taskSays(message: string | undefined): void {
@@ -147,7 +167,11 @@ export class ModernClient implements ClientSide, TaskOwner {
     this.#answers = answers;
     this.#away = false;
     exchange.watch({ clientGone: this.cancel });
-    if (this.#missed !== undefined) return exchange.reply(requestId, this.#missed.reply);
+    if (this.#missed !== undefined) {
+      exchange.reply(requestId, this.#missed.reply);
+      if (this.#onBack !== undefined) exchange.onDelivered(this.#onBack);
+      return;
+    }
     this.#settle();
     if (this.#questions.size > 0) this.#askSoon();
   }

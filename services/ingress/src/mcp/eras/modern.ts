@@ -9,6 +9,7 @@ import { modernRevisions } from '@customhouse/mcp-wire/revisions';
 import type { ClientMethod } from '@customhouse/policy-contract/methods';
 import { newUlid } from '@customhouse/sealing/random';
 import type { ServedTool } from '../../state/catalog.js';
+import { confirmationKey, saidOf } from '../../holds/confirmation.js';
 import { asked, type Asked } from '../asked.js';
 import { Call } from '../call.js';
 import { metaOf, type Conversations } from '../sessions/conversations.js';
@@ -21,7 +22,7 @@ import { offerAt } from '../sessions/offer.js';
 import type { Parts } from '../parts.js';
 import { Peers } from '../sessions/peers.js';
 import { failureReply } from '../answers/reply.js';
-import type { RoundRequest, Rounds } from '../asks/rounds.js';
+import { unknownState, type RoundRequest, type Rounds } from '../asks/rounds.js';
 import type { Session } from '../sessions/sessions.js';
 import type { StandingStreams } from '../sessions/standing-streams.js';
 import type { Posted } from './legacy.js';
@@ -145,7 +146,8 @@ export class ModernEra {
     const answers = inRounds.has(method) ? answersIn(inputResponses) : {};
     const { _meta, ...rest } = params;
     const round: RoundRequest = { caller, at, method, params: rest };
-    if (requestState !== undefined) return this.#goOn(request, round, requestState, answers);
+    const resumed = requestState === undefined ? undefined : this.#goOn(request, round, requestState, answers);
+    if (resumed === 'elsewhere') return;
     const turned = method === 'tools/call' ? this.tools.lists.search.turn(at, params) : undefined;
     if (turned !== undefined && 'find' in turned) return void this.#find(request, turned.find);
     const now = this.tools.now();
@@ -155,7 +157,9 @@ export class ModernEra {
     const call = new Call(newUlid(now), question, caller, this.#session(request, now), network, exchange, now);
     const { rounds, tasks } = this.tools;
     const waiting = { ...rounds.of(round), begin: (of: ModernClient, terms: TaskTerms) => tasks.begin(caller, of, terms) };
-    const client = new ModernClient(exchange, id, envelope, waiting, () => call.cancel(), answers);
+    const { [confirmationKey]: said, ...others } = answers;
+    if (resumed !== undefined) call.resumed = { approval: resumed, said: saidOf(said) };
+    const client = new ModernClient(exchange, id, envelope, waiting, () => call.cancel(), others, inRounds.has(method));
     call.client = client;
     call.onReply = (reply) => client.finish(reply);
     void govern(call, this.tools.parts);
@@ -170,11 +174,21 @@ export class ModernEra {
     }
   }
 
-  /** The client comes back with answers for a call that waits for them. */
-  #goOn({ id, message, posted }: Request, round: RoundRequest, requestState: Json, answers: JsonObject): void {
-    const comeback = this.tools.rounds.comeback(requestState, round);
-    if (comeback.at === 'peer') return this.tools.peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), comeback.url);
-    comeback.client.comeBack(posted.exchange, id, answers);
+  /** The client comes back with answers for a call that waits for them. The approval, when that is a held call, and its request goes on by it. Throws Failure. */
+  #goOn({ id, message, posted }: Request, round: RoundRequest, requestState: Json, answers: JsonObject): string | 'elsewhere' {
+    const { rounds, peers, parts } = this.tools;
+    const comeback = rounds.comeback(requestState, round);
+    switch (comeback.at) {
+      case 'peer':
+        peers.forward(posted.exchange.request, posted.exchange.handOver(), JSON.stringify(message), comeback.url);
+        return 'elsewhere';
+      case 'here':
+        comeback.client.comeBack(posted.exchange, id, answers);
+        return 'elsewhere';
+      case 'hold':
+        if (!parts.holds.takeUp(comeback.approval, comeback.round)) throw unknownState();
+        return comeback.approval;
+    }
   }
 
   /** Says how a task is going, takes answers for it, or gives it up. */

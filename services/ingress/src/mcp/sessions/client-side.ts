@@ -1,6 +1,26 @@
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { UpstreamAnswer } from '@customhouse/upstream/upstream';
+import type { Said } from '../../holds/confirmation.js';
 import type { TaskTerms } from '../tasks/task.js';
+
+/** A page on which the user behind a client lets a held call of theirs run. */
+export interface Page {
+  readonly url: string;
+  /** In words for the user, what is asked of them there. */
+  readonly message: string;
+  /** The approval that is decided there, and until when (Unix milliseconds). */
+  readonly approval: string;
+  readonly until: number;
+  /** The client says what came of it, as far as it knows. */
+  onSaid(said: Said): void;
+  /** The client has a state to come back with, which counts once. */
+  onHandedOut(round: string): void;
+}
+
+export interface Visit {
+  /** It was decided: the client is told that nothing is asked of its user any more. */
+  over(): void;
+}
 
 /**
  * The client of one call, as the call sees it: whichever era it speaks, and whether or not it is still there. Of the legacy era:
@@ -30,6 +50,12 @@ export interface ClientSide {
 
   /** The server lets its client come back for the answer. A client that can do so at any replica is let go as well. */
   pause?(): void;
+
+  /**
+   * Asks the user behind the client to visit a page. `left`: the request has ended with that, and the client comes back in another one. Undefined:
+   * the client did not declare that it can be asked so.
+   */
+  visit?(page: Page): Visit | 'left' | undefined;
 
   /** It can be asked things after its call has ended. */
   readonly outlivesCalls?: boolean;
