@@ -6,6 +6,8 @@ import type { History } from './history.js';
 
 const topic = 'customhouse.calls';
 const pause_ms = 500;
+/** Where nobody waits for what others recorded, what this process itself records comes back in few and large batches: it is passed over. */
+const unhurried_ms = 1_000;
 
 export interface CallFollowerOptions {
   readonly log: EventLog;
@@ -98,7 +100,7 @@ export class CallFollower {
       try {
         this.#next ??= await this.#begin();
         this.#look();
-        for await (const { records } of this.options.log.follow({ topics: [topic], from: this.#next, signal })) {
+        for await (const { records } of this.options.log.follow({ topics: [topic], from: this.#next, signal, linger_ms: this.options.others ? undefined : unhurried_ms })) {
           for (const record of records) this.#apply(record);
           this.#look();
         }
