@@ -120,7 +120,11 @@ export class ModernEra {
     const offer = offerAt(at, parts.catalog);
     const capability = isListMethod(method) ? listMethods[method].capability : capabilityOf[method];
     if (capability !== undefined && !isJsonObject(offer[capability])) throw new Failure('method-not-found', `nothing at this endpoint has ${capability}`);
-    if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy(), 'modern')));
+    if (isListMethod(method)) {
+      const page = lists.page(method, caller, at, params, parts.policy(), 'modern');
+      if (!(page instanceof Promise)) return exchange.answer(resultText(id, page));
+      return void page.then((text) => exchange.answer(resultText(id, text))).catch((error: unknown) => this.#fail(id, error, posted));
+    }
     if (governed.has(method)) return this.#govern(request, method as ClientMethod);
     if (taskMethods.has(method)) return void this.#task(request).catch((error: unknown) => this.#fail(id, error, posted));
     if (method === 'subscriptions/listen') return void this.#listen(request, offer).catch((error: unknown) => this.#fail(id, error, posted));
