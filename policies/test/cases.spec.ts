@@ -24,7 +24,7 @@ describe.each(files)('the cases of %s', (file) => {
   const { rules, cases } = PolicyCases.parse(parse(readFileSync(new URL(file, folder), 'utf8')));
 
   it.each(cases.map((one) => [one.name, one] as const))('%s', async (_, one) => {
-    expect(runCases(await policyOf(rules!), [one])).toEqual([]);
+    expect(await runCases(await policyOf(rules!), [one])).toEqual([]);
   });
 });
 

@@ -30,6 +30,6 @@ describe('the page about writing rules', () => {
     const { digest, wasm } = builtInModule();
     const rules = { version: 1 as const, rules: ruleSnippets.flatMap((text) => readRules(text).rules).filter((rule) => rule.tools.includes('bank/pay')) };
     const policy = await compilePolicy(makeVersion({ number: 1, module: digest, rules, note: '' }), wasm);
-    for (const text of caseSnippets) expect(runCases(policy, PolicyCases.parse(parse(text)).cases)).toEqual([]);
+    for (const text of caseSnippets) expect(await runCases(policy, PolicyCases.parse(parse(text)).cases)).toEqual([]);
   });
 });

@@ -42,6 +42,6 @@ describe('the examples of the contract', () => {
   });
 
   it('hold what the example of cases says', async () => {
-    expect(runCases(await examplePolicy(), PolicyCases.parse(parse(read('cases.yaml'))).cases)).toEqual([]);
+    expect(await runCases(await examplePolicy(), PolicyCases.parse(parse(read('cases.yaml'))).cases)).toEqual([]);
   });
 });

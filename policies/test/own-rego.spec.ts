@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { CaseCall } from '@customhouse/policy-contract/cases';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
-import { compilePolicy, type Policy } from '@customhouse/policy-engine/policy';
+import { compilePolicy, type InstantPolicy } from '@customhouse/policy-engine/policy';
 import { inputOf } from '@customhouse/policy-engine/run-cases';
 import { RegoCompiler } from '@customhouse/rego/rego-compiler';
 import { builtInProgram } from '../src/built-in.js';
@@ -18,17 +18,17 @@ const errors: string[] = [];
 
 afterAll(() => compiler.close());
 
-async function policyOf(rego: string, rules = allowEverything): Promise<Policy> {
+async function policyOf(rego: string, rules = allowEverything): Promise<InstantPolicy> {
   const { modules, entrypoints } = builtInProgram();
   const wasm = await compiler.compile({ ...modules, 'custom/own.rego': rego }, entrypoints);
   const version = makeVersion({ number: 1, module: sha256(wasm), rules, modules: { 'own.rego': rego }, note: '' });
   return compilePolicy(version, wasm, { onError: (error) => errors.push(error.message) });
 }
 
-const decide = (policy: Policy, call: Record<string, unknown>) => policy.decide(inputOf(CaseCall.parse({ server: 'crm', tool: 'export', ...call }), policy));
+const decide = (policy: InstantPolicy, call: Record<string, unknown>) => policy.decide(inputOf(CaseCall.parse({ server: 'crm', tool: 'export', ...call }), policy));
 
 describe("a version's own Rego, as the page about writing rules shows it", () => {
-  let policy: Policy;
+  let policy: InstantPolicy;
   beforeAll(async () => {
     policy = await policyOf(shown);
   });

@@ -1,5 +1,8 @@
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
-import { compilePolicy, type Policy, type PolicyOptions } from './policy.js';
+import type { Policy } from './policy.js';
+
+/** Makes a version ready. Rejects with PolicyUnusable. */
+export type Compile = (version: PolicyVersion, wasm: Uint8Array) => Promise<Policy>;
 
 /**
  * The policy in force, as followed from `customhouse.state.policy`: hand it what arrives under `module/<digest>` and under `active`, in
@@ -15,7 +18,7 @@ export class ActivePolicy {
   /** `builtIn`: the module that this release carries, which is known before any is published. */
   constructor(
     builtIn: { readonly digest: string; readonly wasm: Uint8Array },
-    readonly options: PolicyOptions = {},
+    private readonly compile: Compile,
   ) {
     this.#modules.set(builtIn.digest, builtIn.wasm);
   }
@@ -48,8 +51,9 @@ export class ActivePolicy {
     const wasm = this.#modules.get(version.module);
     if (!wasm) return this.#stop(`version ${version.number} of the policy needs the module ${version.module}, which has not arrived`);
     try {
-      const policy = await compilePolicy(version, wasm, this.options);
-      if (this.#wanted !== version) return;
+      const policy = await this.compile(version, wasm);
+      if (this.#wanted !== version) return policy.close();
+      this.#current?.close();
       this.#current = policy;
       this.#problem = undefined;
     } catch (error) {
@@ -57,7 +61,13 @@ export class ActivePolicy {
     }
   }
 
+  /** Gives back what the policy in force holds. */
+  close(): void {
+    this.#current?.close();
+  }
+
   #stop(problem: string): void {
+    this.#current?.close();
     this.#current = undefined;
     this.#problem = problem;
   }

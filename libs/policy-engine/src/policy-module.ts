@@ -10,6 +10,16 @@ export class EvaluationFailed extends Error {
   override readonly name = 'EvaluationFailed';
 }
 
+/** An evaluation was given up, or never had its turn. The message is for whoever made the call. */
+export class NotInTime extends EvaluationFailed {
+  constructor(
+    readonly rule: 'policy-timeout' | 'policy-busy',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 const startPages = 16;
 
 /**
@@ -41,6 +51,11 @@ export class PolicyModule {
   /** Rejects with PolicyUnusable. */
   static async load(wasm: Uint8Array, data: object, maxPages: number): Promise<PolicyModule> {
     return new PolicyModule(wasm, data, maxPages, await instantiate(wasm, data, maxPages));
+  }
+
+  /** Whether a module may be used with this data, without evaluating anything of it. Rejects with PolicyUnusable. */
+  static async check(wasm: Uint8Array, data: object, maxPages: number): Promise<void> {
+    await instantiate(wasm, data, maxPages);
   }
 
   has(entrypoint: string): boolean {

@@ -5,14 +5,14 @@ import type { Rule } from '@customhouse/policy-contract/rules';
 import { someCall, someRules } from '../test/arbitrary.js';
 import { rule, versionOf, wasm } from '../test/parts.js';
 import { decidedBy, isAbout } from '../test/reference.js';
-import { compilePolicy, type Policy } from './policy.js';
+import { compilePolicy, type InstantPolicy } from './policy.js';
 
 const runs = { numRuns: 120 };
 jest.setTimeout(60_000);
 const calls = fc.array(someCall, { minLength: 1, maxLength: 12 });
 
 /** An error of the engine is a refusal, which could hide behind a refusal that was meant. */
-function compile(rules: readonly Rule[]): Promise<Policy> {
+function compile(rules: readonly Rule[]): Promise<InstantPolicy> {
   return compilePolicy(versionOf(rules), wasm, {
     onError: (error) => {
       throw error;

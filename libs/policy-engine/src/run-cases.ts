@@ -21,10 +21,13 @@ export interface FailedCase {
 export const recordedAs: Readonly<Record<Effect, 'call.admitted' | 'call.refused' | 'call.held'>> = { allow: 'call.admitted', refuse: 'call.refused', hold: 'call.held' };
 
 /** Runs all cases, and answers those that fail. */
-export function runCases(policy: Policy, cases: readonly PolicyCase[]): readonly FailedCase[] {
-  return cases
-    .map((asked) => ({ name: asked.name, differences: differencesOf(asked, policy.decide(inputOf(asked.call, policy))) }))
-    .filter((result) => result.differences.length > 0);
+export async function runCases(policy: Policy, cases: readonly PolicyCase[]): Promise<readonly FailedCase[]> {
+  const failed: FailedCase[] = [];
+  for (const asked of cases) {
+    const differences = differencesOf(asked, await policy.decide(inputOf(asked.call, policy)));
+    if (differences.length > 0) failed.push({ name: asked.name, differences });
+  }
+  return failed;
 }
 
 /** The input that a policy decides a case's call on: the arguments are those that it looks at. */

@@ -204,6 +204,31 @@ export const ingressSettings = {
     default: '2000',
     description: 'Records that may be on their way unawaited; then calls wait again.',
   }),
+  regoTimeout_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_REGO_TIMEOUT_MS',
+    schema: some,
+    default: '100',
+    description:
+      'Time of the processor, and ten times that by the clock, for the Rego that a version of the policy brings beside its rules to decide one call; then the call is refused by the rule policy-timeout.',
+  }),
+  regoThreads: setting({
+    env: 'CUSTOMHOUSE_INGRESS_REGO_THREADS',
+    schema: positive,
+    default: '2',
+    description: 'Threads that such Rego is evaluated in. There are none while the version in force has rules only.',
+  }),
+  regoQueue: setting({
+    env: 'CUSTOMHOUSE_INGRESS_REGO_QUEUE',
+    schema: positive,
+    default: '256',
+    description: 'Callers of whom a call may wait for such a thread; more are refused by the rule policy-busy.',
+  }),
+  regoWait_ms: setting({
+    env: 'CUSTOMHOUSE_INGRESS_REGO_WAIT_MS',
+    schema: some,
+    default: '1000',
+    description: 'Time for a call to wait for such a thread, once the calls before it of the same caller are decided; then it is refused by the rule policy-busy.',
+  }),
   opaUrl: setting({
     env: 'CUSTOMHOUSE_POLICY_OPA_URL',
     schema: text.refine(isPlainUrl, 'must be an http or https URL without user name, password, query and fragment').optional(),

@@ -9,6 +9,7 @@ import { Subnets } from '@customhouse/policy-engine/subnets';
 import { builtInModule } from '@customhouse/policies/built-in';
 import type { Limit } from '@customhouse/policy-contract/rules';
 import type { Policy } from '@customhouse/policy-engine/policy';
+import type { ThreadLimits } from '@customhouse/rego/module-threads';
 import type { Sealer } from '@customhouse/sealing/sealer';
 import type { IngressSettings } from './config.js';
 import { externalPolicy } from './external-policy.js';
@@ -38,6 +39,7 @@ import { Rounds } from './mcp/asks/rounds.js';
 import { Sessions } from './mcp/sessions/sessions.js';
 import { StandingStreams } from './mcp/sessions/standing-streams.js';
 import { Tasks } from './mcp/tasks/tasks.js';
+import { Turns } from './mcp/turns.js';
 import { UnfinishedBusiness } from './mcp/unfinished-business.js';
 import { Catalog } from './state/catalog.js';
 import { FollowedPolicy } from './state/followed-policy.js';
@@ -99,7 +101,7 @@ export class Ingress {
     this.#streams = new StandingStreams(settings, this.#listeners);
     this.#history = new History(settings.historyEntries);
     this.#calls = new CallFollower({ log, history: this.#history, sink, records: settings.historyRecords, others: settings.peerUrl !== undefined, logger });
-    this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#policyChanged(), policyKeys(settings));
+    this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#policyChanged(), policyKeys(settings), regoLimits(settings));
     this.#unfinished = new UnfinishedBusiness(sink, unfinishedLimit, (problem, error) => logger.warn({ error }, problem));
     const inspector = detectorInspector();
     this.#peers = new Peers({ self: settings.peerUrl, peers: settings.peers, timeout_ms: settings.peerTimeout_ms, key: this.#key('peers'), logger });
@@ -126,6 +128,7 @@ export class Ingress {
       holds: this.#holds,
       active: this.#active,
       pauses: this.#pauses,
+      turns: new Turns(),
       results: new ResultCache(settings.cacheBytes),
       metrics,
       logger,
@@ -255,6 +258,7 @@ export class Ingress {
     this.#pauses.close();
     await this.#follower?.close();
     await this.#calls.close();
+    await this.#policy.close();
   }
 
   #apply(change: StateChange): void {
@@ -317,6 +321,10 @@ export class Ingress {
       staleness_s: () => (this.#follower === undefined || !this.#follower.ready ? -1 : this.#follower.staleness_ms / 1000),
     };
   }
+}
+
+function regoLimits({ regoTimeout_ms: timeout_ms, regoThreads: threads, regoQueue: queue, regoWait_ms: wait_ms }: IngressSettings): ThreadLimits {
+  return { timeout_ms, threads, queue, wait_ms };
 }
 
 /** Names that requests may be addressed to: undefined for any. Other replicas use the one of the peer URL. */

@@ -16,10 +16,14 @@ export interface Levels {
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
+/** Rules of decisions that no policy made. */
+const undecided: ReadonlySet<string> = new Set(['policy-busy', 'policy-error', 'policy-input-too-large', 'policy-timeout']);
+
 /** What the ingress counts. Labels are few and never come from callers: server names are registered ones. */
 export class IngressMetrics {
   readonly failures: Counter<'rule'>;
   readonly connectionsRefused: Counter;
+  readonly #undecided: Counter<'rule'>;
   readonly #calls: Counter<'server' | 'method' | 'effect'>;
   readonly #duration: Histogram<'server'>;
 
@@ -30,6 +34,12 @@ export class IngressMetrics {
     this.failures = new Counter({
       name: 'customhouse_ingress_failures_total',
       help: 'Requests that were answered with an error of the gateway, by rule.',
+      labelNames: ['rule'],
+      registers,
+    });
+    this.#undecided = new Counter({
+      name: 'customhouse_ingress_undecided_total',
+      help: 'Calls that were refused because the policy gave no decision on them, by rule.',
       labelNames: ['rule'],
       registers,
     });
@@ -58,6 +68,8 @@ export class IngressMetrics {
   callEnded(call: Call, duration_ms: number): void {
     const server = call.served?.server ?? 'unknown';
     this.#calls.inc({ server, method: call.method, effect: call.decision?.effect ?? 'none' });
+    const rule = call.decision?.rules[0]?.id;
+    if (rule !== undefined && undecided.has(rule)) this.#undecided.inc({ rule });
     this.#duration.observe({ server }, duration_ms / 1000);
   }
 }

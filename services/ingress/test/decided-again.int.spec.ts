@@ -8,7 +8,7 @@ import type { GovernedMethod } from '@customhouse/policy-contract/methods';
 import { RuleSet } from '@customhouse/policy-contract/rules';
 import { builtInModule } from '@customhouse/policies/built-in';
 import { makeVersion } from '@customhouse/policies/version';
-import { compilePolicy, type Policy } from '@customhouse/policy-engine/policy';
+import { compilePolicy, type InstantPolicy } from '@customhouse/policy-engine/policy';
 import { recordedInput } from '@customhouse/policy-engine/recorded-input';
 import { Gateway } from './support/gateway.js';
 import { RawClient } from './support/mcp.js';
@@ -85,7 +85,7 @@ it('every recorded decision is made again the same from what its event holds', a
       return client;
     }),
   );
-  const policies = new Map<string, Policy>();
+  const policies = new Map<string, InstantPolicy>();
   for (const [round, rules] of fc.sample(someRules, { seed, numRuns: rounds }).entries()) {
     await gateway.activate(rules);
     const version = makeVersion({ number: round + 2, module: builtInModule().digest, rules: { version: 1, rules }, note: '' });

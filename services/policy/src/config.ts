@@ -35,6 +35,13 @@ export const policySettings = {
     default: '30000',
     description: 'Longest time for compiling or testing the Rego of one version. After it the version is refused.',
   }),
+  regoEvaluation_ms: setting({
+    env: 'CUSTOMHOUSE_POLICY_REGO_EVALUATION_MS',
+    schema: milliseconds.min(1, 'must be at least 1'),
+    default: '100',
+    description:
+      'Time for the Rego of a version to decide one call in tests, simulations, the shadow and explanations, as CUSTOMHOUSE_INGRESS_REGO_TIMEOUT_MS is for calls. After it the decision is a refusal by the rule policy-timeout.',
+  }),
   history_days: setting({
     env: 'CUSTOMHOUSE_POLICY_HISTORY_DAYS',
     schema: count.min(1, 'must be at least 1').max(3_650, 'must be at most 3650'),

@@ -45,9 +45,45 @@ describe('versions with Rego, tests and cases', () => {
   const stageOf = async (number: number) => (await installation.ask('GET', `/v1/policy/versions/${number}`)).body.stage as string;
 
   beforeAll(async () => {
-    installation = await Installation.start({ CUSTOMHOUSE_POLICY_REGO_TIMEOUT_MS: '240000' });
+    installation = await Installation.start({ CUSTOMHOUSE_POLICY_REGO_TIMEOUT_MS: '240000', CUSTOMHOUSE_POLICY_REGO_EVALUATION_MS: '1000' });
   }, 120_000);
   afterAll(() => installation?.stop(), 30_000);
+
+  describe('Rego that takes too long', () => {
+    const slow = (condition: string): string => `package customhouse.custom
+arguments := {"/text"}
+fired contains {"id": "slow", "effect": "refuse", "reason": "Slow."} if {
+	${condition}
+	parts := numbers.range(1, 10000)
+	some a in parts
+	some b in parts
+	some c in parts
+	a == b
+	c == 0
+}
+`;
+
+    it('over any call is not stored, and the service goes on meanwhile', async () => {
+      let answered = false;
+      const drafted = draft({ modules: { 'slow.rego': slow('input.tool') }, cases: [] }).finally(() => (answered = true));
+      let asked = 0;
+      while (!answered) {
+        await installation.ask('GET', '/v1/policy/versions?limit=1');
+        asked += 1;
+      }
+      const { status, body } = await drafted;
+      expect(status).toBe(422);
+      expect(body.problems).toEqual([expect.objectContaining({ pointer: '/body/modules/slow.rego', message: expect.stringContaining('took longer than 1000 ms') })]);
+      expect(asked).toBeGreaterThan(1);
+    });
+
+    it('over a call of a case fails that case', async () => {
+      const one = { name: 'a slow call', call: { ...call, tool: 'slow' }, decision: { effect: 'allow', rules: ['readers'] } };
+      const { status, body } = await draft({ modules: { 'slow.rego': slow('input.tool == "slow"') }, cases: [one] });
+      expect(status).toBe(422);
+      expect(body.problems).toEqual([expect.objectContaining({ pointer: '/body/cases/0', message: expect.stringContaining('policy-timeout') })]);
+    });
+  });
 
   describe('a draft', () => {
     it('is stored with everything that it is made of, under one digest, as tested', async () => {

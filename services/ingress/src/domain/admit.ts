@@ -5,6 +5,11 @@ import type { PolicyInput } from '@customhouse/policy-contract/input';
 /** The policy version in force, as far as a decision needs it. */
 export interface Policy {
   readonly version: { readonly number: number; readonly digest: string };
+  decide(input: PolicyInput): Decision | Promise<Decision>;
+}
+
+/** One that answers at once. */
+interface InstantPolicy extends Policy {
   decide(input: PolicyInput): Decision;
 }
 
@@ -19,10 +24,14 @@ export interface Question {
   readonly input: PolicyInput;
 }
 
-/** Decides one call. The same question and policy give the same decision, for ever. */
-export function admit(question: Question, policy: Policy): Decision {
+/** Decides one call. The same question and policy give the same decision, for ever. A promise where the policy is evaluated elsewhere. */
+export function admit(question: Question, policy: InstantPolicy): Decision;
+export function admit(question: Question, policy: Policy): Decision | Promise<Decision>;
+export function admit(question: Question, policy: Policy): Decision | Promise<Decision> {
   if (!question.served) return notServed(question, policy);
-  return withoutImpossibleHold(policy.decide(question.input), question.input.method);
+  const { input } = question;
+  const decided = policy.decide(input);
+  return decided instanceof Promise ? decided.then((decision) => withoutImpossibleHold(decision, input.method)) : withoutImpossibleHold(decided, input.method);
 }
 
 function notServed({ kind, quarantined }: Question, policy: Policy): Decision {

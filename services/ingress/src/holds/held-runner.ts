@@ -106,13 +106,15 @@ export class HeldRunner implements Finisher {
     call.findings = data.findings;
   }
 
-  /** What the policy in force, and the external one beside it, say of the call now. `again`: the external one cannot be asked. */
+  /** What the policy in force, and the external one beside it, say of the call now. `again`: one of them cannot be asked. */
   async #decision(call: Call, { data }: StoredHold, policy: Policy): Promise<Pick<Decision, 'effect' | 'obligations'> | 'again'> {
     const { external } = this.parts;
     const { input, ...question } = questionOf(call, policy, this.parts);
-    const decision = admit({ ...question, input }, policy);
+    const decision = await admit({ ...question, input }, policy);
     // Nobody is asked about what has expired: it would be asked for ever.
-    if (external === undefined || decision.effect === 'refuse' || !(this.tools.now() < Date.parse(data.approval.expires))) return decision;
+    if (!(this.tools.now() < Date.parse(data.approval.expires))) return decision;
+    if (decision.rules[0]!.id === 'policy-busy') return 'again';
+    if (external === undefined || decision.effect === 'refuse') return decision;
     const verdict = await askExternal(call, input, external);
     if (verdict.unavailable) return 'again';
     return verdict.effect === 'refuse' ? { ...decision, effect: 'refuse' } : decision;

@@ -28,15 +28,18 @@ function judgeBy(policy: Policy, call: Call, parts: Parts): DataKey | Promise<Da
   call.findings = parts.inspector.inspectArguments(asked.arguments);
   if (asked.extra !== undefined) call.findings = [...call.findings, ...parts.inspector.inspectArguments(asked.extra)];
   if (method !== 'tools/call' && !isServerMethod(method)) inspectTarget(call, parts);
-  const decided = decide(call, policy, parts, () => questionOf(call, policy, parts));
-  return decided instanceof Promise ? decided.then((made) => judged(call, made, parts)) : judged(call, decided, parts);
+  const decided = decide(call, policy, { parts, questionOf: () => questionOf(call, policy, parts), take: (made) => take(call, made, parts) });
+  return decided instanceof Promise ? decided.then(() => judged(call, parts)) : judged(call, parts);
 }
 
-function judged(call: Call, [decision, input]: Decided, parts: Parts): DataKey | Promise<DataKey> {
-  const { recorder } = parts;
+function take(call: Call, [decision, input]: Decided, { history }: Parts): void {
   call.decision = decision;
   call.decidedOn = input;
-  parts.history.decided(decidedOf(call));
+  history.decided(decidedOf(call));
+}
+
+function judged(call: Call, parts: Parts): DataKey | Promise<DataKey> {
+  const { recorder } = parts;
   const key = recorder.keyOf(call);
   return key instanceof Promise ? key.then((made) => sealed(call, made, parts)) : sealed(call, key, parts);
 }

@@ -16,6 +16,7 @@ import type { Inspector } from './inspect.js';
 import type { PauseWatch } from './pause-watch.js';
 import type { Recorder } from './record.js';
 import type { ResultCache } from './answers/result-cache.js';
+import type { Turns } from './turns.js';
 
 /** What the stages work with: made once at start (../ingress.ts), the same for every call. */
 export interface Parts {
@@ -37,6 +38,8 @@ export interface Parts {
   readonly holds: HoldDesk;
   readonly active: ActiveCalls;
   readonly pauses: PauseWatch;
+  /** Of callers whose calls are decided elsewhere. */
+  readonly turns: Turns;
   readonly results: ResultCache;
   readonly metrics: IngressMetrics;
   readonly logger: Logger;

@@ -6,6 +6,8 @@ import { signatureProblem, type TrustedKey } from '@customhouse/policies/signatu
 import { isIntact } from '@customhouse/policies/version';
 import { ActivePolicy } from '@customhouse/policy-engine/active-policy';
 import type { Policy } from '@customhouse/policy-engine/policy';
+import { compileGuarded } from '@customhouse/rego/guarded-policy';
+import type { ThreadLimits } from '@customhouse/rego/module-threads';
 
 const modulePrefix = 'module/';
 
@@ -23,8 +25,11 @@ export class FollowedPolicy {
     private readonly onChange: () => void,
     /** Where there are any, a version decides only when one of them signed it. */
     private readonly keys: readonly TrustedKey[] = [],
+    /** Of Rego that a version brings. */
+    limits: ThreadLimits = {},
   ) {
-    this.#active = new ActivePolicy(builtIn, { onError: (error) => logger.error({ error }, 'the policy could not be evaluated; the call was refused') });
+    const onError = (error: Error): void => logger.error({ error }, 'the policy could not be evaluated; the call was refused');
+    this.#active = new ActivePolicy(builtIn, (version, wasm) => compileGuarded(version, wasm, limits, { onError }));
   }
 
   get current(): Policy | undefined {
@@ -44,6 +49,11 @@ export class FollowedPolicy {
   /** Resolves when everything that has arrived is in force. */
   settled(): Promise<void> {
     return this.#pending;
+  }
+
+  async close(): Promise<void> {
+    await this.#pending;
+    this.#active.close();
   }
 
   async #apply({ key, event }: StateChange): Promise<void> {

@@ -8,6 +8,7 @@ import { ulidTime } from '@customhouse/kernel/ulid';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { Limit } from '@customhouse/policy-contract/rules';
+import type { NeededLimit } from '@customhouse/policy-engine/policy';
 import { Window } from './window.js';
 
 /** What is remembered of a call when it was decided. */
@@ -22,11 +23,6 @@ export interface Decided {
   readonly decision: Decision;
   /** Unix milliseconds. */
   readonly time: number;
-}
-
-export interface NeededLimit {
-  readonly rule: string;
-  readonly limit: Limit;
 }
 
 interface Session {

@@ -6,7 +6,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { approvalPublished } from '@customhouse/events/approval/events';
 import type { EventData, EventDeclaration } from '@customhouse/events/catalogue';
-import { policyPublished, stopPublished } from '@customhouse/events/policy/events';
+import { policyModulePublished, policyPublished, stopPublished } from '@customhouse/events/policy/events';
 import {
   catalogPromptPublished,
   catalogResourcePublished,
@@ -28,6 +28,7 @@ import { FollowedKeyDirectory } from '@customhouse/identity/followed-key-directo
 import { generateKey } from '@customhouse/identity/api-key';
 import { definitionText } from '@customhouse/mcp-wire/definition';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { RegoFiles } from '@customhouse/policy-contract/bundle';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
 import { stopKey, stopTarget, type StopKind } from '@customhouse/policy-contract/stops';
 import { builtInModule } from '@customhouse/policies/built-in';
@@ -161,9 +162,17 @@ export class Gateway {
     await this.ingress.start();
   }
 
-  /** Puts rules in force and waits until they are. */
-  async activate(rules: RuleSet['rules']): Promise<void> {
-    const made = makeVersion({ number: (this.#policyNumber += 1), module: builtInModule().digest, rules: { version: 1, rules }, note: '' });
+  /** Puts rules, and Rego beside them where there is some, in force, and waits until they are. */
+  async activate(rules: RuleSet['rules'], rego?: { readonly wasm: Uint8Array; readonly modules: RegoFiles }): Promise<void> {
+    const module = rego === undefined ? builtInModule().digest : hash('sha256', rego.wasm, 'hex');
+    if (rego !== undefined)
+      await this.writer.append({
+        declaration: policyModulePublished,
+        subject: 'policy',
+        key: `module/${module}`,
+        data: { digest: module, wasm: Buffer.from(rego.wasm).toString('base64') },
+      });
+    const made = makeVersion({ number: (this.#policyNumber += 1), module, rules: { version: 1, rules }, note: '', ...(rego && { modules: rego.modules }) });
     const version = this.options.signer?.sign(made) ?? made;
     await this.writer.append({ declaration: policyPublished, subject: 'policy', key: 'active', data: version });
     await eventually(() => {

@@ -33,6 +33,7 @@ export class Bundles {
     if (problem !== undefined) throw new BundleRefused(`${problem}: add the public key of its installation to CUSTOMHOUSE_POLICY_TRUSTED_KEYS_FILE, if you trust it`);
     const candidate = await this.candidates.read(origin);
     if (candidate.version.digest !== origin.digest && !recompile) {
+      candidate.policy.close();
       throw new BundleRefused(
         `version ${origin.number} was made by another release: its module is ${origin.module}, and here it would be ${candidate.version.module}; ask for it to be compiled anew, and look at what it decides`,
       );

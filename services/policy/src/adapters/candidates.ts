@@ -6,7 +6,7 @@ import { makeVersion } from '@customhouse/policies/version';
 import type { PolicyVersion, RegoFiles, WrittenCases } from '@customhouse/policy-contract/bundle';
 import { PolicyCase } from '@customhouse/policy-contract/cases';
 import { RuleSet } from '@customhouse/policy-contract/rules';
-import { compilePolicy, type Policy } from '@customhouse/policy-engine/policy';
+import type { Policy } from '@customhouse/policy-engine/policy';
 import { PolicyUnusable } from '@customhouse/policy-engine/policy-module';
 import { RegoCompilerFailed, RegoRefused } from '@customhouse/rego/rego-compiler';
 import type { z } from 'zod';
@@ -26,6 +26,7 @@ export interface Candidate {
   /** Its number is 0, and nobody has signed it. */
   readonly version: PolicyVersion;
   readonly module: PolicyWasm;
+  /** Whoever asked for the candidate closes it. */
   readonly policy: Policy;
   readonly cases: readonly PolicyCase[];
 }
@@ -55,7 +56,7 @@ export class Candidates {
     const cases = readCases(written);
     const module = await this.compile(modules);
     const version = makeVersion({ number: 0, module: module.digest, rules, modules, cases: written, note: '' });
-    return { version, module, policy: await makeReady(version, module.wasm), cases };
+    return { version, module, policy: await this.makeReady(version, module.wasm), cases };
   }
 
   private async compile(modules: RegoFiles): Promise<PolicyWasm> {
@@ -63,6 +64,16 @@ export class Candidates {
       return await this.rego.compile(modules);
     } catch (error) {
       throw invalidRego(error);
+    }
+  }
+
+  private async makeReady(version: PolicyVersion, wasm: Uint8Array): Promise<Policy> {
+    try {
+      return await this.rego.ready(version, wasm);
+    } catch (error) {
+      if (!(error instanceof PolicyUnusable)) throw error;
+      const pointer = Object.keys(version.modules).length === 0 ? '/body/rules' : '/body/modules';
+      throw new SourcesInvalid([{ pointer, message: error.message }], { cause: error });
     }
   }
 }
@@ -116,16 +127,4 @@ function problemsIn(error: z.ZodError, at: readonly (string | number)[]): Proble
 
 function token(part: string): string {
   return part.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-async function makeReady(version: PolicyVersion, wasm: Uint8Array): Promise<Policy> {
-  try {
-    return await compilePolicy(version, wasm);
-  } catch (error) {
-    if (error instanceof PolicyUnusable) {
-      const pointer = Object.keys(version.modules).length === 0 ? '/body/rules' : '/body/modules';
-      throw new SourcesInvalid([{ pointer, message: error.message }], { cause: error });
-    }
-    throw error;
-  }
 }

@@ -1,7 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { dataSourceOf } from '@customhouse/nest/tokens';
-import { compilePolicy, type Policy } from '@customhouse/policy-engine/policy';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import { Rego } from './rego.js';
 import { Versions } from './versions.js';
 
 /** A compiled version holds some megabytes. */
@@ -9,12 +10,13 @@ const kept = 4;
 
 /** Versions made ready for dry runs. A version never changes, so those that were asked for last are kept. */
 @Injectable()
-export class CompiledVersions {
+export class CompiledVersions implements OnApplicationShutdown {
   private readonly recent = new Map<number, Promise<Policy | undefined>>();
 
   constructor(
     @Inject(dataSourceOf('policy')) private readonly dataSource: DataSource,
     @Inject(Versions) private readonly versions: Versions,
+    @Inject(Rego) private readonly rego: Rego,
   ) {}
 
   /** Undefined when there is no version of this number. Rejects with PolicyUnusable or VersionDamaged. */
@@ -22,7 +24,7 @@ export class CompiledVersions {
     const found = this.recent.get(number) ?? this.compile(number);
     this.recent.delete(number);
     this.recent.set(number, found);
-    if (this.recent.size > kept) this.recent.delete(this.recent.keys().next().value!);
+    if (this.recent.size > kept) void this.drop(this.recent.keys().next().value!);
     try {
       const policy = await found;
       if (!policy) this.recent.delete(number);
@@ -33,8 +35,20 @@ export class CompiledVersions {
     }
   }
 
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.recent.keys()].map((number) => this.drop(number)));
+  }
+
+  /** Whoever still decides by it may go on. */
+  private async drop(number: number): Promise<void> {
+    const dropped = this.recent.get(number);
+    this.recent.delete(number);
+    // Why it could not be made ready was told to who asked for it.
+    (await dropped?.catch(() => undefined))?.close();
+  }
+
   private async compile(number: number): Promise<Policy | undefined> {
     const stored = await this.versions.load(this.dataSource, number);
-    return stored && compilePolicy(stored.version, stored.module.wasm);
+    return stored && this.rego.ready(stored.version, stored.module.wasm);
   }
 }

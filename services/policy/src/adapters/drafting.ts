@@ -3,9 +3,9 @@ import type { DataSource } from 'typeorm';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import { dataSourceOf } from '@customhouse/nest/tokens';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
-import { compilePolicy } from '@customhouse/policy-engine/policy';
 import { Candidates, invalidRego, readCases, type Candidate, type Problems, type Sources } from './candidates.js';
 import type { Origin } from './events.js';
+import { Rego } from './rego.js';
 import { Tests, type TestRun } from './tests.js';
 import { Versions } from './versions.js';
 
@@ -25,6 +25,7 @@ export class Drafting {
     @Inject(Versions) private readonly versions: Versions,
     @Inject(Candidates) private readonly candidates: Candidates,
     @Inject(Tests) private readonly tests: Tests,
+    @Inject(Rego) private readonly rego: Rego,
   ) {}
 
   /** Rejects with SourcesInvalid. */
@@ -37,12 +38,13 @@ export class Drafting {
     return this.store(await this.candidates.read(sources), { note, by, untested, origin: null });
   }
 
-  /** Rejects like `draft`. */
+  /** Closes the candidate. Rejects like `draft`. */
   async store(
     candidate: Candidate,
     { note, by, untested, origin }: { readonly note: string; readonly by: string; readonly untested: boolean; readonly origin: Origin | null },
   ): Promise<PolicyVersion> {
     const { rules, modules, cases } = candidate.version;
+    if (untested) candidate.policy.close();
     const run = untested ? undefined : await this.run(candidate);
     if (run) throwFailures(run, cases.length);
     const draft = { module: candidate.module, rules, modules, cases, note, by, origin, passed: run?.passed ?? null };
@@ -54,7 +56,7 @@ export class Drafting {
     const stored = await this.versions.load(this.dataSource, number);
     if (!stored) return undefined;
     const { version, module } = stored;
-    const policy = await compilePolicy(version, module.wasm);
+    const policy = await this.rego.ready(version, module.wasm);
     const run = await this.run({ version, policy, cases: readCases(version.cases), module });
     await inTransaction(this.dataSource, (tx) => this.versions.tested(tx, { number, digest: version.digest, passed: run.passed, failed: run.failed, by }));
     return run;
@@ -66,11 +68,14 @@ export class Drafting {
     if (run) throwFailures(run);
   }
 
+  /** Closes the candidate. */
   private async run(candidate: Candidate): Promise<TestRun> {
     try {
       return await this.tests.run(candidate);
     } catch (error) {
       throw invalidRego(error);
+    } finally {
+      candidate.policy.close();
     }
   }
 }

@@ -11,6 +11,9 @@ import { Handle } from '@customhouse/nest/handle';
 import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf, LOGGER } from '@customhouse/nest/tokens';
 import { explanation } from '@customhouse/policy-engine/explanation';
+import type { PolicyInput } from '@customhouse/policy-contract/input';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import { NotInTime } from '@customhouse/policy-engine/policy-module';
 import { inputOf, recordedAs } from '@customhouse/policy-engine/run-cases';
 import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
 import { SourcesInvalid } from './candidates.js';
@@ -92,13 +95,13 @@ export class PolicyController {
     const policy = await this.compiled.of(number);
     if (!policy) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
     const input = body.input ?? inputOf(body.call!, policy);
-    const decision = policy.decide(input);
+    const decision = await policy.decide(input);
     return {
       decision,
       reason: explanation(decision),
       event: recordedAs[decision.effect],
       arguments_needed: [...policy.argumentsNeeded(input.server, input.tool, input.method)],
-      visible: policy.visible(input.principal, input, input.method),
+      visible: await visibleIn(policy, input),
     };
   }
 
@@ -119,6 +122,16 @@ export class PolicyController {
     const row = await findVersion(this.dataSource, { number });
     if (!row) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
     return toDetail(row);
+  }
+}
+
+/** What cannot be said in time is not shown in lists. */
+async function visibleIn(policy: Policy, input: PolicyInput): Promise<boolean> {
+  try {
+    return await policy.visible(input.principal, input, input.method);
+  } catch (error) {
+    if (error instanceof NotInTime) return false;
+    throw error;
   }
 }
 

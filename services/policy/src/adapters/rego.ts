@@ -1,12 +1,16 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { builtInModule, builtInProgram, type PolicyWasm } from '@customhouse/policies/built-in';
 import { sha256 } from '@customhouse/policies/version';
-import type { RegoFiles } from '@customhouse/policy-contract/bundle';
+import type { PolicyVersion, RegoFiles } from '@customhouse/policy-contract/bundle';
+import type { Policy } from '@customhouse/policy-engine/policy';
+import { compileGuarded } from '@customhouse/rego/guarded-policy';
 import { RegoCompiler, RegoRefused, type RegoProblem, type RegoTests } from '@customhouse/rego/rego-compiler';
 import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
 
 /** Where an administrator's files are in what is compiled, so that no name of theirs is one of ours. */
 const folder = 'custom/';
+/** For whoever tries a version, and is no call. */
+const patience = { queue: 10_000, wait_ms: 60_000 };
 const nothing = /^\s*(?:#.*)?$/;
 const packageOf = {
   module: /^package\s+customhouse\.custom(?:\.[A-Za-z_]\w*)*\s*(?:#.*)?$/,
@@ -18,7 +22,7 @@ const packageOf = {
 export class Rego implements OnApplicationShutdown {
   private readonly compiler: RegoCompiler;
 
-  constructor(@Inject(POLICY_SETTINGS) settings: PolicySettings) {
+  constructor(@Inject(POLICY_SETTINGS) private readonly settings: PolicySettings) {
     this.compiler = new RegoCompiler({ timeout_ms: settings.regoTimeout_ms });
   }
 
@@ -35,6 +39,11 @@ export class Rego implements OnApplicationShutdown {
     const { entrypoints, modules: own } = builtInProgram();
     const wasm = await inOwnWords(this.compiler.compile({ ...own, ...placed(Object.fromEntries(modules)) }, entrypoints));
     return { digest: sha256(wasm), wasm };
+  }
+
+  /** A version, ready to decide; whoever asked for it closes it. Rego of its own runs in a thread, within a time. Rejects with PolicyUnusable. */
+  ready(version: PolicyVersion, wasm: Uint8Array): Promise<Policy> {
+    return compileGuarded(version, wasm, { timeout_ms: this.settings.regoEvaluation_ms, threads: 1, ...patience });
   }
 
   /** Runs the tests in the files. `data` is what the module has as data. Rejects like `compile`. */

@@ -10,7 +10,7 @@ import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf, LOGGER } from '@customhouse/nest/tokens';
 import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
 import { Bundles, toBundle } from './bundles.js';
-import { Candidates } from './candidates.js';
+import { Candidates, type Sources } from './candidates.js';
 import { differenceBetween } from './difference.js';
 import { Drafting } from './drafting.js';
 import { PolicyMetrics } from './metrics.js';
@@ -53,8 +53,14 @@ export class SourcesController {
     @Body({ schema: policyRoutes.difference.body }) { from, to, candidate }: BodyOf<typeof policyRoutes.difference>,
   ): Promise<ResponseOf<typeof policyRoutes.difference>> {
     const before = await this.stored(from ?? (await this.activeNumber()));
-    const after = candidate === undefined ? await this.stored(to!) : (await withProblems(() => this.candidates.read(candidate))).version;
+    const after = candidate === undefined ? await this.stored(to!) : await this.versionOf(candidate);
     return { from: before.number, to: to ?? null, ...differenceBetween(before, after) };
+  }
+
+  private async versionOf(sources: Sources): Promise<PolicyVersion> {
+    const { version, policy } = await withProblems(() => this.candidates.read(sources));
+    policy.close();
+    return version;
   }
 
   @Handle(policyRoutes.exportBundle)

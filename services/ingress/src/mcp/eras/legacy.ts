@@ -147,7 +147,11 @@ export class LegacyEra {
     const params = message['params'] as JsonObject | undefined;
     const { method } = message;
     try {
-      if (isListMethod(method)) return exchange.answer(resultText(id, lists.page(method, caller, at, params, parts.policy())));
+      if (isListMethod(method)) {
+        const page = lists.page(method, caller, at, params, parts.policy());
+        if (!(page instanceof Promise)) return exchange.answer(resultText(id, page));
+        return void page.then((text) => exchange.answer(resultText(id, text))).catch((error: unknown) => this.#fail(id, error, posted));
+      }
       if (isClientMethod(method)) {
         const turned = method === 'tools/call' ? lists.search.turn(at, params) : undefined;
         if (turned !== undefined && 'find' in turned) return void this.#find(id, turned.find, posted);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { cautious } from '@customhouse/policy-engine/annotations';
-import type { Policy } from '@customhouse/policy-engine/policy';
+import type { InstantPolicy } from '@customhouse/policy-engine/policy';
 import { ada } from '../../../test/support/fakes.js';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { Catalog, type ServedTool } from '../../state/catalog.js';
@@ -38,16 +38,17 @@ class Shelf {
   }
 }
 
-function policy(visible: (tool: string, agent: string) => boolean = () => true, digest = 'P1'): Policy & { asked: number } {
+function policy(visible: (tool: string, agent: string) => boolean = () => true, digest = 'P1'): InstantPolicy & { asked: number } {
   const made = {
     asked: 0,
+    instant: true,
     version: { digest },
     visible: ({ agent }: { agent: string }, { tool }: { tool: string }) => {
       made.asked += 1;
       return visible(tool, agent);
     },
   };
-  return made as unknown as Policy & { asked: number };
+  return made as unknown as InstantPolicy & { asked: number };
 }
 
 function shelf(...names: string[]): Shelf {
@@ -56,7 +57,7 @@ function shelf(...names: string[]): Shelf {
   return made;
 }
 
-const page = (lists: Lists, rules: Policy, cursor?: unknown, server: string | null = null, caller = ada): { tools: JsonObject[]; nextCursor?: string } =>
+const page = (lists: Lists, rules: InstantPolicy, cursor?: unknown, server: string | null = null, caller = ada): { tools: JsonObject[]; nextCursor?: string } =>
   JSON.parse(lists.page('tools/list', caller, { server, toolset: null }, cursor === undefined ? undefined : { cursor: cursor as string }, rules)) as never;
 const names = (result: { tools: JsonObject[] }): unknown[] => result.tools.map((tool) => tool['name']);
 
@@ -153,11 +154,12 @@ class Published {
 }
 
 /** Remembers what it was asked, and hides what a test says. */
-function rulesThat(visible: (server: string, target: string, method: string) => boolean): Policy {
+function rulesThat(visible: (server: string, target: string, method: string) => boolean): InstantPolicy {
   return {
+    instant: true,
     version: { digest: 'P' },
     visible: (_: unknown, { server, tool }: { server: string; tool: string }, method: string) => visible(server, tool, method),
-  } as unknown as Policy;
+  } as unknown as InstantPolicy;
 }
 const all = rulesThat(() => true);
 const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;

@@ -1,12 +1,13 @@
 import { RecentMap } from '@customhouse/identity/recent-map';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import type { Policy } from '@customhouse/policy-engine/policy';
+import type { InstantPolicy, Policy } from '@customhouse/policy-engine/policy';
 import type { Catalog } from '../../state/catalog.js';
 import { endpointKey, type Endpoint } from '../../state/endpoint.js';
 import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
 import { incompleteParts, metaOf } from './incomplete.js';
 import { listMethods, type Entry, type ListMethod, type ListMethodName } from './list-methods.js';
+import { seeing, type Sight } from './sight.js';
 import { searchTools, ToolSearch } from './tool-search.js';
 
 /** An item of a list, as text, with the place that it is listed at. */
@@ -51,12 +52,18 @@ export class Lists {
     this.search = new ToolSearch(catalog);
   }
 
-  /** The text of a result. Throws Failure for a cursor that is not ours. */
-  page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: Policy, era: 'legacy' | 'modern' = 'legacy'): string {
+  /** The text of a result. Throws Failure, also for a cursor that is not ours. A promise where the policy is evaluated elsewhere; it rejects likewise. */
+  page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: InstantPolicy, era?: 'legacy' | 'modern'): string;
+  page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: Policy, era?: 'legacy' | 'modern'): string | Promise<string>;
+  page(name: ListMethodName, caller: Caller, at: Endpoint, params: JsonObject | undefined, policy: Policy, era: 'legacy' | 'modern' = 'legacy'): string | Promise<string> {
     const method = listMethods[name];
     const cursor = params?.['cursor'];
+    const list = this.#list(method, caller, at, policy);
+    return list instanceof Promise ? list.then((made) => this.#page(method, made, cursor, era)) : this.#page(method, list, cursor, era);
+  }
+
+  #page(method: ListMethod, { items, meta }: List, cursor: unknown, era: 'legacy' | 'modern'): string {
     const { pageSize, listTtl_ms } = this.settings;
-    const { items, meta } = this.#list(method, caller, at, policy);
     const start = cursor === undefined ? 0 : startAfter(items, placeIn(cursor, method));
     const page = items.slice(start, start + pageSize);
     const more = start + pageSize < items.length ? `,"nextCursor":"${cursorFor(page.at(-1)!, method)}"` : '';
@@ -64,27 +71,30 @@ export class Lists {
     return `{"${method.member}":[${page.map((item) => item.text).join(',')}]${more}${extra}${meta}}`;
   }
 
-  #list(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): List {
+  #list(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): List | Promise<List> {
     const key = `${method.mark} ${endpointKey(at)} ${caller.standing}`;
     const known = this.#lists.get(key);
     if (known !== undefined && known.catalog === this.catalog.version && known.policy === policy.version.digest) return known;
-    const list = { catalog: this.catalog.version, policy: policy.version.digest, ...this.#make(method, caller, at, policy) };
-    this.#lists.set(key, list);
-    return list;
+    const made = seeing(policy, (sight) => ({ catalog: this.catalog.version, policy: policy.version.digest, ...this.#make(method, caller, at, sight) }));
+    const keep = (list: List): List => {
+      this.#lists.set(key, list);
+      return list;
+    };
+    return made instanceof Promise ? made.then(keep) : keep(made);
   }
 
-  #make(method: ListMethod, caller: Caller, at: Endpoint, policy: Policy): Pick<List, 'items' | 'meta'> {
+  #make(method: ListMethod, caller: Caller, at: Endpoint, sight: Sight): Pick<List, 'items' | 'meta'> {
     const principal = caller.seen;
     if (method.kind === 'tools' && this.search.serves(at)) return { items: searchItems, meta: '' };
     const items: Listed[] = [];
     const seen = new Set<string>();
     for (const entry of method.entries(this.catalog, at)) {
       const { server, target, labels, annotations, template, place } = entry;
-      if (!policy.visible(principal, { server, tool: target, labels, ...(annotations && { annotations }), ...(template === true && { template }) }, method.use)) continue;
+      if (!sight.visible(principal, { server, tool: target, labels, ...(annotations && { annotations }), ...(template === true && { template }) }, method.use)) continue;
       seen.add(server);
       items.push({ place, text: this.#text(entry, method.name, at.server === null) });
     }
-    const incomplete = incompleteParts(this.catalog, at, method, principal, policy, seen);
+    const incomplete = incompleteParts(this.catalog, at, method, principal, sight, seen);
     return { items, meta: incomplete.length === 0 ? '' : `,"_meta":${JSON.stringify(metaOf(incomplete))}` };
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
-import type { Policy } from '@customhouse/policy-engine/policy';
+import type { InstantPolicy } from '@customhouse/policy-engine/policy';
 import { ada } from '../../../test/support/fakes.js';
 import { Catalog } from '../../state/catalog.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
@@ -10,7 +10,7 @@ import { Lists } from './lists.js';
 import { ToolSearch } from './tool-search.js';
 
 const desk: Endpoint = { server: null, toolset: 'desk' };
-const all = { version: { digest: 'P' }, visible: () => true } as unknown as Policy;
+const all = { instant: true, version: { digest: 'P' }, visible: () => true } as unknown as InstantPolicy;
 
 function catalogWith(tools: Record<string, JsonObject>, patterns = ['*/*'], search = true): Catalog {
   const catalog = new Catalog();
@@ -77,7 +77,7 @@ describe('a toolset that is searched', () => {
     const catalog = catalogWith(shop, ['tickets/*']);
     const search = new ToolSearch(catalog);
     expect(await found(search, 'mail')).toEqual([]);
-    const rules = { version: { digest: 'P' }, visible: (_: unknown, { tool }: { tool: string }) => tool !== 'getTicket' } as unknown as Policy;
+    const rules = { instant: true, version: { digest: 'P' }, visible: (_: unknown, { tool }: { tool: string }) => tool !== 'getTicket' } as unknown as InstantPolicy;
     expect(await found(search, 'ticket', rules)).toEqual(['tickets__create_ticket']);
     addTool(catalog, 'tickets/close_ticket', {}, 'D', 'quarantined');
     expect(await found(search, 'close')).toEqual([]);

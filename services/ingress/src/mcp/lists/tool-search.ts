@@ -7,6 +7,7 @@ import type { Caller } from '../caller.js';
 import { Failure } from '../failure.js';
 import type { Parts } from '../parts.js';
 import { incompleteParts, metaOf } from './incomplete.js';
+import { seeing, type Sight } from './sight.js';
 import { listMethods } from './list-methods.js';
 
 /** `words`: what of a query is looked for. Each word is compared with all words of all definitions. */
@@ -106,16 +107,20 @@ export class ToolSearch {
 
   async find({ query, limit }: Query, caller: Caller, at: Endpoint, policy: Policy): Promise<JsonObject> {
     await this.#upToDate();
+    return seeing(policy, (sight) => this.#found({ query, limit }, caller, at, sight));
+  }
+
+  #found({ query, limit }: Query, caller: Caller, at: Endpoint, sight: Sight): JsonObject {
     const principal = caller.seen;
     const found: ServedTool[] = [];
     for (const { id } of this.#index.search(wordsIn(query).slice(0, limits.words).join(' '))) {
       if (found.length === limit) break;
       const tool = this.catalog.findTool(at, String(id));
-      if (tool !== undefined && policy.visible(principal, tool)) found.push(tool);
+      if (tool !== undefined && sight.visible(principal, tool)) found.push(tool);
     }
     const tools = found.map(({ described, exposed }): JsonObject => ({ ...(described as JsonObject), name: exposed }));
     const text = tools.length === 0 ? 'No tool was found. Try other words.' : JSON.stringify({ tools });
-    const incomplete = incompleteParts(this.catalog, at, listMethods['tools/list'], principal, policy, new Set(found.map(({ server }) => server)));
+    const incomplete = incompleteParts(this.catalog, at, listMethods['tools/list'], principal, sight, new Set(found.map(({ server }) => server)));
     return { content: [{ type: 'text', text }], structuredContent: { tools }, ...(incomplete.length > 0 && { _meta: metaOf(incomplete) }) };
   }
 

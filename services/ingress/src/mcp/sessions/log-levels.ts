@@ -7,6 +7,8 @@ import { profileFor } from '../asks/client-link.js';
 import type { Reply } from '../answers/dialect.js';
 import { Failure } from '../failure.js';
 import { serversWith } from './offer.js';
+import type { Catalog } from '../../state/catalog.js';
+import { seeing, type Sight } from '../lists/sight.js';
 import type { Parts } from '../parts.js';
 import type { Session } from './sessions.js';
 
@@ -33,7 +35,8 @@ export class LogLevels {
     const { who } = caller;
     parts.active.enter(who);
     try {
-      const names = serversWith('logging', session, parts.catalog).filter((name) => isUsable(name, caller, parts));
+      const { catalog } = parts;
+      const names = await seeing(parts.policy(), (sight) => serversWith('logging', session, catalog).filter((name) => isUsable(name, caller, catalog, sight)));
       const answers = names.map((name) => this.#tell(name, level, session, caller, parts));
       if (session.server !== null) return (await answers[0]) ?? { result: {} };
       await Promise.race([Promise.all(answers), new Promise((resolve) => setTimeout(resolve, patience_ms).unref())]);
@@ -70,12 +73,11 @@ export class LogLevels {
 }
 
 /** Whoever can use nothing of a server has no business with its log. */
-function isUsable(server: string, caller: Caller, { catalog, policy }: Parts): boolean {
+function isUsable(server: string, caller: Caller, catalog: Catalog, sight: Sight): boolean {
   const principal = caller.seen;
-  const inForce = policy();
   const at = { server, toolset: null };
-  for (const tool of catalog.tools(at)) if (inForce.visible(principal, tool)) return true;
-  for (const { prompt, labels } of catalog.prompts(at)) if (inForce.visible(principal, { server, tool: prompt, labels }, 'prompts/get')) return true;
-  for (const { uri } of catalog.resources(at)) if (inForce.visible(principal, { server, tool: uri, labels: [] }, 'resources/read')) return true;
+  for (const tool of catalog.tools(at)) if (sight.visible(principal, tool)) return true;
+  for (const { prompt, labels } of catalog.prompts(at)) if (sight.visible(principal, { server, tool: prompt, labels }, 'prompts/get')) return true;
+  for (const { uri } of catalog.resources(at)) if (sight.visible(principal, { server, tool: uri, labels: [] }, 'resources/read')) return true;
   return false;
 }
