@@ -1,8 +1,9 @@
-// What the gateway costs, as ratios in one run: npm run bench [-- --json] [--seconds 8] [--rounds 3] [--only strict_kafka,scale] [--profile DIR]
+// What the gateway costs, as ratios in one run: npm run bench [-- --json] [--seconds 8] [--rounds 3] [--warm-up 20] [--only strict_kafka,scale] [--profile DIR]
 //
 // The measured process has a core to itself; upstream, load, database and broker share the other one. Processor time is what the
 // operating system charged to that process (with all its threads) between the load's own marks. A ratio is the bare proxy's
-// CPU per call over the gateway's, of neighbouring measurements, so that a machine whose speed drifts does not decide it.
+// CPU per call over the gateway's, of neighbouring measurements, so that a machine whose speed drifts does not decide it. Before that the
+// gateway works for `warm-up` seconds: the proxy is compiled after a second, a program of this size is not.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,12 +19,14 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
+    'warm-up': { type: 'string', default: '20' },
     only: { type: 'string' },
     profile: { type: 'string' },
   },
 });
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
+const warmUp = Number(options['warm-up']);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const say = (line) => process.stderr.write(`${line}\n`);
 
@@ -41,6 +44,7 @@ async function latency(target) {
 
 /** Proxy, gateway, proxy: the gateway's cost against the mean of its neighbours. */
 async function compare(name, target, proxy) {
+  await measure({ ...target, concurrency: 64, seconds: warmUp });
   const results = [];
   for (let round = 0; round < rounds; round += 1) {
     const before = await measure({ ...proxy, concurrency: 64, seconds });
@@ -78,6 +82,7 @@ async function main() {
     node: process.version,
     seconds,
     rounds,
+    warm_up: warmUp,
     ratio: {},
     cpu_us: {},
     added_ms: {},
