@@ -19,6 +19,16 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  {
+    id: 'held-call-confirmed',
+    source: 'docs/explanation/waiting.md',
+    behaviour: 'Where a rule leaves it to whoever asked, a client of either era sends that person to the page, and the call runs once they have confirmed it.',
+  },
+  {
+    id: 'held-call-confirmed-in-person',
+    source: 'docs/explanation/approvals.md',
+    behaviour: 'An agent confirms nothing itself: neither by what its client answers nor with a key of its own.',
+  },
   { id: 'policy-rego', source: 'docs/explanation/decisions.md', behaviour: 'A version brings Rego of its own, which is compiled and tested with nothing installed, and decides.' },
   { id: 'policy-explanation', source: 'docs/explanation/decisions.md', behaviour: 'A decision is made again from its record, and is the same.' },
   {

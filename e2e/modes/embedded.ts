@@ -51,6 +51,7 @@ export class EmbeddedGateway implements Gateway {
   async start(): Promise<void> {
     this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', String(this.port), '--data', this.data], {
       CUSTOMHOUSE_INGRESS_HOLD_MS: '3000',
+      CUSTOMHOUSE_INGRESS_APPROVALS_URL: 'https://approvals.example',
       CUSTOMHOUSE_AUDIT_WRITER_SILENCE_MS: '15000',
       ...this.environment,
     });

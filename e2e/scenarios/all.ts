@@ -7,6 +7,7 @@ import { badInput } from './bad-input.js';
 import { calls } from './calls.js';
 import { clients } from './clients.js';
 import { commandLine } from './command-line.js';
+import { confirmations } from './confirmations.js';
 import { crashes } from './crash.js';
 import { federation } from './federation.js';
 import { identity } from './identity.js';
@@ -38,6 +39,7 @@ export function allScenarios(mode: string, create: () => Promise<Gateway>, start
 
     calls(current);
     approvals(current);
+    confirmations(current);
     identity(current);
     federation(current);
     methods(current);

@@ -176,11 +176,12 @@ function missing({ missing: { people, groups } }: Approval): string {
 }
 
 /** What is asked of the approvers, beside how many they are. */
-function termsOf({ approvers = [], groups = [], fresh_login, escalate, break_glass }: Approval['terms']): string {
+function termsOf({ approvers = [], groups = [], fresh_login, requester_confirms, escalate, break_glass }: Approval['terms']): string {
   const parts = [
     ...approvers.map((some) => `among ${[...(some.people ?? []), ...(some.groups ?? []).map((group) => `members of ${group}`)].join(', ')}`),
     ...groups.map(({ group, quorum }) => `${quorum} of ${group}`),
     ...(fresh_login === true ? ['with a fresh login'] : []),
+    ...(requester_confirms === true ? ['or whoever asked, in person'] : []),
     ...(escalate === undefined ? [] : [`after ${escalate.after_s} s also ${escalate.groups.join(', ')}`]),
     ...(break_glass === undefined ? [] : [`in an emergency one of ${break_glass.groups.join(', ')}`]),
   ];
