@@ -1,6 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -8,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { testPostgres } from '@customhouse/test-engines/postgres';
 import { callCompleted } from '@customhouse/events/call/events';
+import { ApprovalProcess } from './approval-process.js';
 import { eventually, Gateway, type Answer, type Ingress } from './gateway.js';
 
 jest.setTimeout(360_000);
@@ -42,7 +41,7 @@ async function insist(ask: () => Promise<Answer>): Promise<Answer> {
 describe('when the service is killed', () => {
   it('at every step, also in the middle of a vote, nothing is lost, counted twice or run twice', async () => {
     await gateway.service.close();
-    const killed = new Killed(gateway.environment);
+    const killed = new ApprovalProcess(gateway.environment);
     const vote = (id: string, person: string): Promise<Answer> =>
       gateway.ask('POST', `/v1/approvals/${id}/votes`, { verdict: 'approve', reason: 'seen' }, gateway.keys.get(person)!, killed.url);
     const show = (id: string): Promise<Answer> => gateway.ask('GET', `/v1/approvals/${id}`, undefined, gateway.keys.get('dave')!, killed.url);
@@ -136,44 +135,4 @@ async function closed(shown: Promise<Answer>): Promise<Answer> {
   const answer = await shown;
   if (answer.body.status !== 'closed') throw new Error('not yet');
   return answer;
-}
-
-/** The service as a process of its own, which is killed without a word. */
-class Killed {
-  private process: ChildProcess | undefined;
-  url = '';
-
-  constructor(private readonly environment: Record<string, string>) {}
-
-  async start(): Promise<void> {
-    const port = await freePort();
-    this.url = `http://127.0.0.1:${port}`;
-    this.process = spawn(process.execPath, [join(root, 'services/approval/dist/main.js')], {
-      env: { PATH: process.env['PATH'], ...this.environment, CUSTOMHOUSE_API_PORT: String(port) },
-      stdio: 'ignore',
-    });
-    await eventually('the service is ready', async () => (await fetch(`${this.url}/health/ready`).catch(() => undefined))?.status === 200, 60_000);
-  }
-
-  async again(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  async stop(): Promise<void> {
-    const process = this.process;
-    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
-    const gone = once(process, 'exit');
-    process.kill('SIGKILL');
-    await gone;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

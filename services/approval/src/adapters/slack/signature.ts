@@ -19,11 +19,28 @@ export function verifySlack(secret: string, request: { readonly body: Buffer; re
   return Math.abs(now / 1_000 - Number(timestamp)) <= tolerance_s ? 'valid' : 'too-old';
 }
 
-/** Notes a signature. False when it was noted before: the same request again. What the window of time refuses anyway is forgotten. */
-export async function takeSignature(tx: Tx, signature: string): Promise<boolean> {
+/** A living process answers sooner than this, one way or the other. */
+const answeredWithin_ms = 3_000;
+
+/**
+ * Takes a request by its signature. `again`: it was answered before, so this is a replay. `busy`: somebody is at it. One that was taken and never
+ * answered died with the process that took it, and may come again. What the window of time refuses anyway is forgotten.
+ */
+export async function takeSignature(tx: Tx, signature: string): Promise<'taken' | 'again' | 'busy'> {
   await tx.query(`delete from slack_signatures where seen < clock_timestamp() - $1 * interval '1 second'`, [tolerance_s * 3]);
-  const taken = await rowsOf(tx, 'insert into slack_signatures (signature) values ($1) on conflict do nothing returning signature', [signature]);
-  return taken.length === 1;
+  const sql = `
+    insert into slack_signatures (signature) values ($1) on conflict (signature) do update set seen = clock_timestamp()
+    where not slack_signatures.answered and slack_signatures.seen < clock_timestamp() - $2 * interval '1 millisecond'
+    returning signature`;
+  const taken = await rowsOf(tx, sql, [signature, answeredWithin_ms]);
+  if (taken.length === 1) return 'taken';
+  const answered = await rowsOf(tx, 'select signature from slack_signatures where signature = $1 and answered', [signature]);
+  return answered.length === 1 ? 'again' : 'busy';
+}
+
+/** From now on the request is a replay. */
+export async function noteAnswered(tx: Tx, signature: string): Promise<void> {
+  await tx.query('update slack_signatures set answered = true where signature = $1', [signature]);
 }
 
 /** Nothing came of the request, so it may come again. */

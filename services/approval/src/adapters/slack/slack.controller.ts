@@ -9,7 +9,7 @@ import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf, LOGGER } from '@customhouse/nest/tokens';
 import type { SlackApp } from '../../slack-settings.js';
 import { Interaction, Interactions, type Reaction } from './interactions.js';
-import { giveBackSignature, takeSignature, verifySlack } from './signature.js';
+import { giveBackSignature, noteAnswered, takeSignature, verifySlack } from './signature.js';
 import { SLACK_APP } from './slack-messages.js';
 
 /** Slack waits three seconds; what is not decided by then is answered with an error, so that the person clicks again. */
@@ -53,9 +53,13 @@ export class SlackController {
       throw new ProblemError(unavailable, 'it was not decided in time; click again');
     });
     const run = async (): Promise<Reaction> => {
-      if (!(await takeSignature(manager, signature))) throw new ProblemError(forbidden, 'this request was here before');
+      const turn = await takeSignature(manager, signature);
+      if (turn === 'again') throw new ProblemError(forbidden, 'this request was here before');
+      if (turn === 'busy') throw new ProblemError(unavailable, 'this request is being worked at');
       try {
-        return await work();
+        const reaction = await work();
+        await noteAnswered(manager, signature);
+        return reaction;
       } catch (error) {
         await giveBackSignature(manager, signature).catch((cause: unknown) => this.logger.warn({ error: cause }, 'a signature could not be given back'));
         throw error;
