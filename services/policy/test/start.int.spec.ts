@@ -67,7 +67,10 @@ describe('a start of the policy service', () => {
     await installation.activate(number);
     await installation.publishedVersion(number);
     const told = await installation.told('customhouse.state.policy');
-    const events = await installation.told('customhouse.policy');
+    const events = await eventually('the activation is told', async () => {
+      const all = await installation.told('customhouse.policy');
+      return all.some(({ type, data }) => type === 'policy.version.activated' && data.number === number) && all;
+    });
     await installation.restart();
     expect(await installation.activeNumber()).toBe(number);
     expect(await installation.told('customhouse.state.policy')).toHaveLength(told.length);
@@ -94,7 +97,11 @@ describe('a start of the policy service', () => {
     await Promise.all(replicas.map((replica) => replica.ready));
     await installation.publishedVersion(0);
     expect(await installation.sql('select number, digest from versions')).toEqual([{ number: 0, digest: builtInVersion('starter').digest }]);
-    expect((await installation.told('customhouse.policy')).map((event) => event.type)).toEqual(['policy.version.drafted', 'policy.version.activated']);
+    const told = await eventually('the activation is told', async () => {
+      const types = (await installation.told('customhouse.policy')).map((event) => event.type);
+      return types.includes('policy.version.activated') && types;
+    });
+    expect(told).toEqual(['policy.version.drafted', 'policy.version.activated']);
   });
 
   it('is not ready while no version is active', async () => {
