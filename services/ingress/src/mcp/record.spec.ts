@@ -14,7 +14,11 @@ function recorder(changes: Partial<RecordLimits> = {}): { recorder: Recorder; si
 
 const key = { id: 'K', subject: 's' };
 const lost = { kind: 'lost', reason: 'timeout', message: 'm' } as const;
+/** Time for what must not happen to happen. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+async function recorded(sink: FakeSink): Promise<void> {
+  while (sink.types.length === 0) await settled();
+}
 
 describe('recording', () => {
   it('writes an intent with all that the decision was made on, at the time it was made', async () => {
@@ -87,7 +91,7 @@ describe('recording', () => {
     const { recorder: records, sink } = recorder();
     sink.failures.push('indeterminate', 'refused', 'indeterminate');
     await expect(records.admitted(call())).rejects.toMatchObject({ rule: 'log-unavailable' });
-    await settled();
+    await recorded(sink);
     expect(sink.types).toEqual(['call.aborted']);
     expect(sink.events[0]!.data).toEqual({ call: '01JCALL', reason: 'record-indeterminate' });
   });
@@ -104,7 +108,7 @@ describe('recording', () => {
     const { recorder: records, sink } = recorder();
     sink.failures.push('indeterminate', 'indeterminate');
     await expect(records.ended(call(), lost, key, 1)).rejects.toMatchObject({ rule: 'log-unavailable', message: expect.stringContaining('was made') });
-    await settled();
+    await recorded(sink);
     expect(sink.types).toEqual(['call.outcome.lost']);
     expect(sink.events[0]!.id).toMatch(/^[0-9A-Z]{26}$/);
   });
