@@ -1,6 +1,8 @@
 /** Somebody at a browser, without the browser: follows redirects, keeps cookies, sends forms. For what need not be looked at. */
 export class BrowserPerson {
   private readonly jar = new Map<string, Map<string, string>>();
+  /** Every cookie that was given, as it was said. */
+  readonly given: string[] = [];
 
   constructor(readonly name: string) {}
 
@@ -54,6 +56,7 @@ export class BrowserPerson {
     });
     const { host } = new URL(url);
     for (const header of response.headers.getSetCookie()) {
+      this.given.push(header);
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(header)!;
       const kept = this.jar.get(host) ?? new Map<string, string>();
       if (value === '') kept.delete(name!);

@@ -1,59 +1,39 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { testPostgres } from '@customhouse/test-engines/postgres';
-import { clientId, clientSecret, CompanyLogin } from './company-login.js';
-import { freePort } from './free-port.js';
-import { Gateway, type Ingress } from './gateway.js';
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { CompanyLogin } from './company-login.js';
+import type { Gateway } from './gateway.js';
+import { PageGateway } from './page-gateway.js';
 
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 
 /** The browser of this machine. Nothing is downloaded for it. */
 const executable = [process.env['CUSTOMHOUSE_TEST_BROWSER'], '/usr/bin/chromium'].find((path) => path !== undefined && existsSync(path));
 if (executable === undefined) process.stderr.write('no browser here: the page is not tried in one. Install chromium, or set CUSTOMHOUSE_TEST_BROWSER.\n');
 
 (executable === undefined ? describe.skip : describe)('the page of a request in a real browser', () => {
+  let place: PageGateway;
   let gateway: Gateway;
-  let ingress: Ingress;
   let company: CompanyLogin;
   let browser: Browser;
   let home: string;
 
   beforeAll(async () => {
-    const port = await freePort();
-    home = `http://127.0.0.1:${port}`;
-    company = await CompanyLogin.start(`${home}/approvals/callback`);
-    company.people.set('bob', { email: 'bob@example.com', groups: ['customhouse-approvers'] });
-    gateway = await Gateway.start({
-      postgres: (await testPostgres()).url,
-      settings: {
-        CUSTOMHOUSE_API_PORT: String(port),
-        CUSTOMHOUSE_APPROVAL_PUBLIC_URL: home,
-        CUSTOMHOUSE_APPROVAL_OIDC_ISSUER: company.issuer,
-        CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_ID: clientId,
-        CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_SECRET: clientSecret,
-        CUSTOMHOUSE_APPROVAL_OIDC_SCOPE: 'openid email groups',
-      },
-    });
-    ingress = await gateway.ingress('ingress-1');
+    place = await PageGateway.start({ bob: ['customhouse-approvers', 'oncall'], carol: ['customhouse-approvers'] });
+    ({ gateway, company, home } = place);
     // Test machines have no user namespaces for its sandbox, and it opens nothing but our own pages.
     browser = await chromium.launch({ executablePath: executable!, args: ['--no-sandbox', '--disable-dev-shm-usage'], timeout: 120_000 });
   });
   afterAll(async () => {
     await browser?.close();
-    await gateway?.stop();
-    await company?.stop();
+    await place?.stop();
   });
 
-  const held = async (options: Parameters<Ingress['hold']>[0] = {}): Promise<string> => {
-    const { held: data } = await ingress.hold(options);
-    await gateway.status(data.approval.id, 'open');
-    return data.approval.id;
-  };
+  const held = async (options: Parameters<PageGateway['held']>[0] = {}): Promise<string> => (await place.held(options)).id;
   /** Somebody with a browser of their own. Whatever the pages complain about is kept. */
-  const visitor = async (): Promise<{ context: BrowserContext; page: Page; complaints: string[] }> => {
-    const context = await browser.newContext();
-    context.setDefaultTimeout(60_000);
+  const visitor = async (options: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page; complaints: string[] }> => {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     const complaints: string[] = [];
     const ours = () => page.url().startsWith(home);
@@ -61,13 +41,14 @@ if (executable === undefined) process.stderr.write('no browser here: the page is
     page.on('dialog', (dialog) => (complaints.push(`dialog ${dialog.message()}`), void dialog.dismiss()));
     return { context, page, complaints };
   };
-  const logIn = async (page: Page): Promise<void> => {
-    await page.locator('input[name=login]').fill('bob');
+  const logIn = async (page: Page, name = 'bob'): Promise<void> => {
+    const inside = page.getByRole('button', { name: 'Log out' });
+    await page.locator('input[name=login]').fill(name);
     await page.locator('input[name=password]').fill('any');
     await page.locator('button[type=submit]').click();
-    await page.locator('button[type=submit]', { hasText: 'Continue' }).or(page.locator('#rendering')).first().waitFor();
+    await page.locator('button[type=submit]', { hasText: 'Continue' }).or(inside).first().waitFor();
     if (!page.url().startsWith(home)) await page.locator('button[type=submit]').click();
-    await page.locator('#rendering').waitFor();
+    await inside.waitFor();
   };
 
   it('leads through the login of the company, shows what would run as it is, and takes the decision', async () => {
@@ -102,6 +83,52 @@ if (executable === undefined) process.stderr.write('no browser here: the page is
     const events = await gateway.tells(id, 'request.opened', 'vote.cast', 'request.granted', 'dispatcher.named');
     expect(events[1]!.data).toMatchObject({ fresh: true });
     await context.close();
+  });
+
+  it('is gone through with the keyboard and without scripts: from the list to an emergency, its review, and a delegation', async () => {
+    const id = await held({ terms: { quorum: 2, break_glass: { groups: ['oncall'] } }, aim: { method: 'tools/call', tool: 'restart', definition: 'definition-1' } });
+    const bob = await visitor({ javaScriptEnabled: false });
+    await bob.page.goto(`${home}/approvals`);
+    await logIn(bob.page);
+    // The first stop of the keyboard leads past the navigation.
+    await bob.page.keyboard.press('Tab');
+    await bob.page.keyboard.press('Enter');
+    await bob.page.keyboard.press('Tab');
+    await bob.page.keyboard.press('Enter');
+    await bob.page.getByRole('link', { name: 'Only what you decide about' }).waitFor();
+    const row = bob.page.getByRole('row', { name: 'restart on bank' });
+    expect(await row.getByRole('cell', { name: '0 of 2 people have approved' }).count()).toBe(1);
+    await row.getByRole('rowheader').getByRole('link').press('Enter');
+    await bob.page.getByRole('heading', { name: 'In an emergency' }).waitFor();
+    await bob.page.getByRole('link', { name: 'Log in again to let it run alone' }).press('Enter');
+    await logIn(bob.page);
+    await bob.page.getByLabel('Why can it not wait for the others?').fill('all stands still');
+    await bob.page.getByRole('button', { name: 'Let it run alone' }).press('Enter');
+    await bob.page.getByText('in an emergency: all stands still').waitFor();
+    expect(await gateway.status(id, 'dispatching')).toMatchObject({ break_glass: { by: 'bob@example.com', reason: 'all stands still' } });
+
+    const carol = await visitor({ javaScriptEnabled: false });
+    await carol.page.goto(`${home}/approvals/reviews`);
+    await logIn(carol.page, 'carol');
+    await carol.page.getByRole('link', { name: 'restart on bank' }).press('Enter');
+    // What has to be said cannot be left out.
+    await carol.page.getByRole('button', { name: 'Record the review' }).press('Enter');
+    await carol.page.getByRole('group', { name: 'Was it right to let this call run alone?' }).getByLabel('It was justified').press('Space');
+    await carol.page.getByLabel('Comment').fill('it was');
+    await carol.page.getByRole('button', { name: 'Record the review' }).press('Enter');
+    await carol.page.getByText('justified, says carol@example.com: it was').waitFor();
+    expect((await gateway.show(id)).body.break_glass.review).toEqual({ by: 'carol@example.com', verdict: 'justified', comment: 'it was' });
+
+    await carol.page.getByRole('link', { name: 'Delegations' }).press('Enter');
+    await carol.page.getByLabel('Who, by the name that they log in with').fill('dave@example.com');
+    await carol.page.getByLabel('For how long').fill('12');
+    await carol.page.getByLabel('Unit of time').selectOption('hours');
+    await carol.page.getByRole('button', { name: 'Delegate' }).press('Enter');
+    await carol.page.getByRole('button', { name: 'Take back what dave@example.com may decide for carol@example.com' }).press('Enter');
+    await carol.page.getByRole('cell', { name: 'taken back' }).waitFor();
+    expect([...bob.complaints, ...carol.complaints]).toEqual([]);
+    await bob.context.close();
+    await carol.context.close();
   });
 
   it('is not shown in a frame, and a form of another site decides nothing', async () => {

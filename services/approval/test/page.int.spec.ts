@@ -1,51 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { testPostgres } from '@customhouse/test-engines/postgres';
 import { BrowserPerson, type Page } from './browser-person.js';
-import { clientId, clientSecret, CompanyLogin } from './company-login.js';
-import { freePort } from './free-port.js';
-import { Gateway, type HeldData, type Ingress } from './gateway.js';
+import type { CompanyLogin } from './company-login.js';
+import type { Gateway } from './gateway.js';
+import { PageGateway } from './page-gateway.js';
 
 jest.setTimeout(120_000);
 
-const { url: postgres } = await testPostgres();
+let place: PageGateway;
 let gateway: Gateway;
-let ingress: Ingress;
 let company: CompanyLogin;
 let home: string;
 
 beforeAll(async () => {
-  const port = await freePort();
-  home = `http://127.0.0.1:${port}`;
-  company = await CompanyLogin.start(`${home}/approvals/callback`);
-  for (const name of ['alice', 'bob', 'carol']) company.people.set(name, { email: `${name}@example.com`, groups: ['customhouse-approvers', 'finance'] });
-  company.people.set('mallory', { email: 'mallory@example.com', groups: ['sales'] });
+  const approver = ['customhouse-approvers', 'finance'];
+  place = await PageGateway.start({ alice: approver, bob: approver, carol: approver, mallory: ['sales'] });
+  ({ gateway, company, home } = place);
   company.people.set('eve', { email: 'bob@example.com', groups: ['customhouse-approvers'], email_verified: false });
-  gateway = await Gateway.start({
-    postgres,
-    settings: {
-      CUSTOMHOUSE_API_PORT: String(port),
-      CUSTOMHOUSE_APPROVAL_PUBLIC_URL: home,
-      CUSTOMHOUSE_APPROVAL_OIDC_ISSUER: company.issuer,
-      CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_ID: clientId,
-      CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_SECRET: clientSecret,
-      CUSTOMHOUSE_APPROVAL_OIDC_SCOPE: 'openid email groups',
-    },
-  });
-  ingress = await gateway.ingress('ingress-1');
 });
-afterAll(async () => {
-  await gateway?.stop();
-  await company?.stop();
-});
+afterAll(() => place?.stop());
 
-const alice = { person: 'alice@example.com' };
-async function held(options: Parameters<Ingress['hold']>[0] = {}): Promise<{ held: HeldData; id: string; link: string }> {
-  const { held: data } = await ingress.hold({ principal: alice, ...options });
-  const { id } = data.approval;
-  await gateway.status(id, 'open');
-  return { held: data, id, link: `${home}/approvals/${id}` };
-}
+const held = (options: Parameters<PageGateway['held']>[0] = {}) => place.held({ principal: { person: 'alice@example.com' }, ...options });
 const decide = (person: BrowserPerson, page: Page, verdict: string, reason = 'looks right'): Promise<Page> => person.submit(page, '/decision', { verdict, reason });
+const csrfIn = (page: Page): string => /name="csrf" value="([^"]+)"/.exec(page.html)![1]!;
 const undecided = async (id: string) => expect((await gateway.show(id)).body).toMatchObject({ status: 'open', approvers: [] });
 
 describe('the page of a request', () => {
@@ -60,7 +36,7 @@ describe('the page of a request', () => {
     expect(page.html).not.toContain('<script');
     const after = await decide(bob, page, 'approve');
     expect(after).toMatchObject({ status: 200, url: link });
-    expect(after.html).toContain('<dd>bob@example.com</dd>');
+    expect(after.html).toContain('1 of 1 person has approved (bob@example.com)');
     expect(await gateway.status(id, 'dispatching')).toMatchObject({ decided_by: ['bob@example.com'], binding: data.approval.binding });
     const events = await gateway.tells(id, 'request.opened', 'vote.cast', 'request.granted', 'dispatcher.named');
     expect(events[1]!.data).toMatchObject({ by: 'bob@example.com', via: 'browser', fresh: false, preview: body.preview, reason: 'looks right', groups: [] });
@@ -91,12 +67,47 @@ describe('the page of a request', () => {
     expect([page.status, page.html.includes('not verified')]).toEqual([403, true]);
   });
 
-  it('lets nobody decide the own call', async () => {
-    const { id, link } = await held();
+  it('lets nobody decide the own call, with the form or without', async () => {
+    const { id, link, held: data } = await held();
     const person = new BrowserPerson('alice');
-    const after = await decide(person, await person.open(link), 'approve');
+    const page = await person.open(link);
+    expect([page.html.includes('/decision"'), page.html.includes('asked for this call, so somebody else has to decide')]).toEqual([false, true]);
+    const forged = { csrf: csrfIn(page), verdict: 'approve', reason: '', binding: data.approval.binding, preview: (await gateway.show(id)).body.preview };
+    const after = await person.send(`${link}/decision`, forged);
     expect([after.status, after.html.includes('Somebody else has to decide')]).toEqual([403, true]);
     await undecided(id);
+  });
+
+  it('lets whoever asked withdraw it, and nobody else', async () => {
+    const { id, link } = await held();
+    const bob = new BrowserPerson('bob');
+    const page = await bob.open(link);
+    expect(page.html).not.toContain('/cancel"');
+    expect((await bob.send(`${link}/cancel`, { csrf: csrfIn(page), reason: '' })).status).toBe(403);
+    await undecided(id);
+    const alice = new BrowserPerson('alice');
+    const after = await alice.submit(await alice.open(link), '/cancel', { reason: 'sent it by hand' });
+    expect([after.status, after.html.includes('sent it by hand')]).toEqual([200, true]);
+    expect(await gateway.status(id, 'cancelled')).toMatchObject({ decided_by: ['alice@example.com'], decision: 'sent it by hand' });
+  });
+
+  it('says how many of how many people have approved, and lets whoever has deny while others have not', async () => {
+    const { id, link } = await held({ terms: { quorum: 2, groups: [{ group: 'finance', quorum: 1 }] } });
+    const bob = new BrowserPerson('bob');
+    const first = await bob.open(link);
+    expect(first.html).toContain('<dd>0 of 2 people have approved; of finance 0 of 1</dd>');
+    const second = await decide(bob, first, 'approve');
+    expect(second.html).toContain('<dd>1 of 2 people have approved (bob@example.com); of finance 1 of 1</dd>');
+    expect(second.html).toContain('You have approved');
+    await decide(bob, second, 'deny', 'looked again');
+    expect(await gateway.status(id, 'denied')).toMatchObject({ decision: 'looked again' });
+  });
+
+  it('says who is asked where others decide', async () => {
+    const { link } = await held({ terms: { approvers: [{ people: ['zoe'], groups: ['board'] }], escalate: { after_s: 3600, groups: ['security'] } } });
+    const { html } = await new BrowserPerson('bob').open(link);
+    expect(html).toContain('among zoe, members of board; after 3600 s also members of security');
+    expect([html.includes('The rules ask others to decide'), html.includes('/decision"')]).toEqual([true, false]);
   });
 
   it('takes a denial with its reason', async () => {
@@ -131,7 +142,8 @@ describe('the page of a request', () => {
 
   it('answers for a request that there is not, or that is decided', async () => {
     const bob = new BrowserPerson('bob');
-    expect((await bob.open(`${home}/approvals/01K00000000000000000000000`)).status).toBe(404);
+    for (const unknown of ['01K00000000000000000000000', 'x', '%00', '%ED%A0%80'])
+      expect([unknown, (await bob.open(`${home}/approvals/${unknown}`)).status]).toEqual([unknown, unknown === '%ED%A0%80' ? 400 : 404]);
     const { id, link } = await held();
     const page = await bob.open(link);
     await gateway.vote(id, 'zoe', 'deny');
@@ -184,6 +196,63 @@ describe('a call that needs a fresh login', () => {
     const bob = new BrowserPerson('bob');
     await decide(bob, await bob.open(link), 'deny');
     await gateway.status(id, 'denied');
+  });
+});
+
+describe('a session', () => {
+  const short = 60;
+  it.each([
+    ['ends by itself, and a form that was open decides nothing any more', `expires = clock_timestamp()`],
+    ['lasts until then', `expires = clock_timestamp() + interval '5 minutes'`],
+  ])('%s', async (_, change) => {
+    const { id, link } = await held();
+    const bob = new BrowserPerson('bob');
+    const page = await bob.open(link);
+    const cookie = bob.cookies(link);
+    await gateway.sql(`update page_sessions set ${change}`);
+    const ended = change.endsWith('()');
+    expect((await fetch(link, { redirect: 'manual', headers: { cookie } })).status).toBe(ended ? 303 : 200);
+    const body = new URLSearchParams({ csrf: csrfIn(page), verdict: 'deny', reason: '', binding: '', preview: '' });
+    const sent = await fetch(`${link}/decision`, { method: 'POST', redirect: 'manual', headers: { cookie, origin: home }, body });
+    expect([sent.status, sent.headers.get('location')?.startsWith('/approvals/login')]).toEqual(ended ? [303, true] : [409, undefined]);
+    await undecided(id);
+  });
+
+  it(`lasts as long as the setting says, in the cookie and in the table, and what has ended is forgotten`, async () => {
+    const other = await PageGateway.start({ bob: ['customhouse-approvers'] }, { CUSTOMHOUSE_APPROVAL_SESSION_S: String(short) });
+    try {
+      const { link } = await other.held();
+      const bob = new BrowserPerson('bob');
+      await bob.open(link);
+      const [session] = await other.gateway.sql(`select extract(epoch from expires - clock_timestamp())::float8 as left_s from page_sessions`);
+      expect(session.left_s).toBeGreaterThan(0);
+      expect(session.left_s).toBeLessThanOrEqual(short);
+      expect(bob.given.find((cookie) => cookie.startsWith('customhouse-session='))).toContain(`; Max-Age=${short};`);
+      await other.gateway.sql(`update page_sessions set expires = clock_timestamp() - interval '1 second'`);
+      await new BrowserPerson('bob').open(link);
+      expect(await other.gateway.sql('select 1 from page_sessions')).toHaveLength(1);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('is nobody’s by a cookie that was made up', async () => {
+    const { link } = await held();
+    for (const cookie of ['customhouse-session=', 'customhouse-session=x', `customhouse-session=${'A'.repeat(43)}`, `customhouse-session=${'A'.repeat(100_000).slice(0, 9_000)}`])
+      expect((await fetch(link, { redirect: 'manual', headers: { cookie } })).status).toBe(303);
+  });
+});
+
+describe('a login that was made for a call', () => {
+  it('counts for as long as the setting says', async () => {
+    const { id, link } = await held({ terms: { fresh_login: true } });
+    const bob = new BrowserPerson('bob');
+    const page = await bob.open(`${home}/approvals/login?fresh=true&back=${encodeURIComponent(`/approvals/${id}`)}`);
+    expect(page.html).toContain('value="approve"');
+    await gateway.sql(`update page_sessions set fresh_since = fresh_since - interval '301 seconds'`);
+    expect((await bob.open(link)).html).not.toContain('value="approve"');
+    expect((await decide(bob, page, 'approve')).status).toBe(403);
+    await undecided(id);
   });
 });
 

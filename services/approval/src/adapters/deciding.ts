@@ -23,6 +23,8 @@ export interface Voter {
   /** Of the API key; null in a browser or a chat. */
   readonly agent: string | null;
   readonly groups: readonly string[];
+  /** They may decide about nothing but what they asked for themselves, where the rules let them. */
+  readonly onlyOwn?: boolean;
 }
 
 interface Act {
@@ -83,6 +85,7 @@ export class Deciding {
       return {
         do: 'vote',
         by: voter,
+        onlyOwn: voter.onlyOwn,
         groups: voter.groups,
         delegations,
         links: new Map([...links, ...givers]),
@@ -105,6 +108,7 @@ export class Deciding {
       return {
         do: 'break-glass',
         by: voter,
+        onlyOwn: voter.onlyOwn,
         groups: voter.groups,
         links,
         reason,

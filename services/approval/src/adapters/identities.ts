@@ -93,9 +93,10 @@ export class Identities {
 
   /**
    * Whose account this is, for a vote from where nobody logs in. `unknown`: nobody's; `stale`: they have not logged in for too long
-   * (`CUSTOMHOUSE_APPROVAL_LOGIN_S`), or never; `not-approver`: by their last login they may decide nothing.
+   * (`CUSTOMHOUSE_APPROVAL_LOGIN_S`), or never; `not-approver`: by their last login they may decide nothing. With `own` such a person is
+   * somebody who decides about nothing but what they asked for themselves.
    */
-  async voterOf({ kind, authority, subject }: Identity): Promise<Voter | 'unknown' | 'stale' | 'not-approver'> {
+  async voterOf({ kind, authority, subject }: Identity, own = false): Promise<Voter | 'unknown' | 'stale' | 'not-approver'> {
     const { manager } = this.dataSource;
     const [account] = await rowsOf<{ tenant: string; person: string }>(
       manager,
@@ -110,7 +111,9 @@ export class Identities {
       [tenant, await namesOf(manager, tenant, person), this.settings.login_s],
     );
     if (login === undefined) return 'stale';
-    return login.approver ? { tenant, person, agent: null, groups: login.groups } : 'not-approver';
+    const voter = { tenant, person, agent: null, groups: login.groups };
+    if (login.approver) return voter;
+    return own ? { ...voter, onlyOwn: true } : 'not-approver';
   }
 
   /** Newest first. Answers one more than `limit` when there are more. */

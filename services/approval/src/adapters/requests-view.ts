@@ -10,6 +10,8 @@ export interface RequestRow {
   agent: string;
   person: string;
   owner: string | null;
+  /** Those between the agent and the person. */
+  actors: string[];
   method: string;
   server: string;
   tool: string;
@@ -44,6 +46,7 @@ export const requestEntity = new EntitySchema<RequestRow>({
     agent: { type: 'text' },
     person: { type: 'text' },
     owner: { type: 'text', nullable: true },
+    actors: { type: 'text', array: true },
     method: { type: 'text' },
     server: { type: 'text' },
     tool: { type: 'text' },
@@ -109,7 +112,7 @@ export async function findRequestById(source: DataSource, approval: string): Pro
 
 /** The row as the control API answers it. */
 export function toApproval(row: RequestRow): Approval {
-  const { tenant: _tenant, held: _held, opened, expires, decided, escalated, glass, dispatcher, ...rest } = row;
+  const { tenant: _tenant, held: _held, actors: _actors, opened, expires, decided, escalated, glass, dispatcher, ...rest } = row;
   return {
     ...rest,
     opened: opened.toISOString(),

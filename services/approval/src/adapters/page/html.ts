@@ -1,15 +1,22 @@
 import { hash } from 'node:crypto';
-import type { Approval } from '@customhouse/http-contract/approval';
 import { forHtml } from '../../domain/markup.js';
 import { visible } from '../../domain/rendering.js';
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; padding: .6rem 0; border-bottom: 1px solid; }
+nav a[aria-current] { font-weight: 600; text-decoration: none; }
+footer { margin-top: 2rem; border-top: 1px solid; }
+.skip:not(:focus) { position: absolute; left: -100rem; }
 pre { padding: 1rem; border: 1px solid; border-radius: .4rem; overflow-x: auto; font: 14px/1.5 ui-monospace, monospace; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
-textarea { width: 100%; box-sizing: border-box; font: inherit; }
+table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding: .4rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid; overflow-wrap: anywhere; }
+fieldset { border: 1px solid; border-radius: .4rem; }
+textarea, input[type=text] { width: 100%; box-sizing: border-box; font: inherit; }
+input, select { font: inherit; }
 button, a.button { font: inherit; padding: .4rem 1.2rem; margin-right: .5rem; }
 .notice { padding: .6rem 1rem; border: 2px solid; border-radius: .4rem; font-weight: 600; }
 `;
@@ -26,80 +33,81 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-/** What somebody who is logged in may do about a request. */
-export interface Offer {
+/** Whoever is logged in, and what goes into every form of theirs. */
+export interface LoggedIn {
   readonly person: string;
   readonly csrf: string;
-  readonly preview: string;
-  readonly rendering: string;
-  readonly complete: boolean;
-  /** The rules want a login made for this decision, and this is none. */
-  readonly loginNeeded: boolean;
-  /** What came of what was asked for last. */
-  readonly notice?: string;
 }
 
-/** One request: what would run, how far it has come, and the form to decide it. */
-export function requestPage(approval: Approval, offer: Offer): string {
-  const { terms, missing } = approval;
-  const facts: readonly (readonly [string, string])[] = [
-    ['Status', approval.status],
-    ['Why it waits', approval.reason],
-    ['Rules', approval.rules.join(', ')],
-    ['Asked by', `${approval.person}, through ${approval.agent}`],
-    ['Approved by', approval.approvers.join(', ') || 'nobody yet'],
-    [
-      'Still needed',
-      [`${missing.people} of ${terms.quorum}`, ...missing.groups.filter((group) => group.missing > 0).map((group) => `${group.missing} of ${group.group}`)].join(', '),
-    ],
-    ['Expires', approval.expires],
-    ...(approval.decision === null ? [] : [['Decision', approval.decision] as const]),
-  ];
+/** What came of what was asked for last. */
+export interface Outcome {
+  readonly refused: boolean;
+  readonly words: string;
+}
+
+const places = [
+  ['/approvals', 'Waiting'],
+  ['/approvals/reviews', 'To be reviewed'],
+  ['/approvals/delegations', 'Delegations'],
+] as const;
+
+/** A page for somebody who is logged in: with the way to the others and out. `here`: its path. `body`: markup. */
+export function pageFor(visitor: LoggedIn, here: string, title: string, body: string): string {
+  const links = places.map(([path, name]) => `<a href="${path}"${path === here ? ' aria-current="page"' : ''}>${name}</a>`).join('');
   return page(
-    `${approval.server} ${approval.tool}`,
-    `<h1>${shown(approval.agent)} wants to run ${shown(approval.tool)} on ${shown(approval.server)}</h1>
-${offer.notice === undefined ? '' : `<p class="notice" role="status">${shown(offer.notice)}</p>`}
-<dl>${facts.map(([name, value]) => `<dt>${shown(name)}</dt><dd>${shown(value)}</dd>`).join('')}</dl>
-<h2>What runs when it is approved</h2>
-<pre id="rendering">${forHtml(offer.rendering)}</pre>
-${offer.complete ? '' : '<p class="notice">Not everything can be shown. What is hidden is named above, with its digest.</p>'}
-${approval.status === 'open' ? decisionForm(approval, offer) : ''}
-<form method="post" action="/approvals/logout"><input type="hidden" name="csrf" value="${forHtml(offer.csrf)}"><p>Logged in as ${shown(offer.person)}. <button>Log out</button></p></form>`,
+    title,
+    `<a class="skip" href="#content">Skip to the content</a>
+<nav aria-label="Approvals">${links}</nav>
+<main id="content" tabindex="-1">${body}</main>
+<footer>${form(visitor, '/approvals/logout', {}, `<p>Logged in as ${shown(visitor.person)}. <button>Log out</button></p>`)}</footer>`,
   );
-}
-
-function decisionForm(approval: Approval, offer: Offer): string {
-  const path = `/approvals/${approval.approval}`;
-  const hidden = Object.entries({ csrf: offer.csrf, binding: approval.binding, preview: offer.preview });
-  const approve = offer.loginNeeded
-    ? `<a class="button" href="/approvals/login?fresh=true&amp;back=${path}">Log in again to approve</a>`
-    : '<button name="verdict" value="approve">Approve</button>';
-  return `<h2>Decide</h2>
-${offer.loginNeeded ? '<p>This call needs a login that is made for this decision.</p>' : ''}
-<form method="post" action="${path}/decision">
-${hidden.map(([name, value]) => `<input type="hidden" name="${name}" value="${forHtml(value)}">`).join('\n')}
-<p><label>Reason<br><textarea name="reason" rows="3" maxlength="1000"></textarea></label></p>
-<p>${approve}<button name="verdict" value="deny">Deny</button></p>
-</form>`;
 }
 
 /** A page with words for the person, and perhaps a way on. */
 export function messagePage(title: string, message: string, way?: { readonly href: string; readonly text: string }): string {
   const on = way === undefined ? '' : `<p><a href="${forHtml(way.href)}">${shown(way.text)}</a></p>`;
-  return page(title, `<h1>${shown(title)}</h1><p role="status">${shown(message)}</p>${on}`);
+  return page(title, `<main><h1>${shown(title)}</h1><p role="status">${shown(message)}</p>${on}</main>`);
 }
 
 /** Asks whether an account of a chat belongs to the person who is logged in. */
-export function linkPage(account: string, offer: { readonly person: string; readonly csrf: string; readonly token: string }): string {
+export function linkPage(account: string, visitor: LoggedIn & { readonly token: string }): string {
   return page(
     'Link an account',
-    `<h1>Link an account</h1>
-<p>${shown(account)} would decide in the name of <strong>${shown(offer.person)}</strong> from now on. Go on only if you asked for this yourself and the account is yours.</p>
-<form method="post" action="/approvals/link">
-<input type="hidden" name="csrf" value="${forHtml(offer.csrf)}"><input type="hidden" name="token" value="${forHtml(offer.token)}">
-<button>Link it</button>
-</form>`,
+    `<main><h1>Link an account</h1>
+<p>${shown(account)} would decide in the name of <strong>${shown(visitor.person)}</strong> from now on. Go on only if you asked for this yourself and the account is yours.</p>
+${form(visitor, '/approvals/link', { token: visitor.token }, '<button>Link it</button>')}</main>`,
   );
+}
+
+/** A form that comes back to us. `fields`: what it brings back unseen. `body`: markup. */
+export function form({ csrf }: Pick<LoggedIn, 'csrf'>, action: string, fields: Readonly<Record<string, string>>, body: string): string {
+  const hidden = Object.entries({ csrf, ...fields }).map(([name, value]) => `<input type="hidden" name="${name}" value="${forHtml(value)}">`);
+  return `<form method="post" action="${action}">${hidden.join('')}\n${body}\n</form>`;
+}
+
+/** `hint`: what it is asked for. */
+export function reasonField(name: string, hint: string, required = false): string {
+  return `<p><label>${shown(hint)}<br><textarea name="${name}" rows="3" maxlength="1000"${required ? ' required' : ''}></textarea></label></p>`;
+}
+
+export function outcomeNotice(outcome: Outcome | undefined): string {
+  return outcome === undefined ? '' : `<p class="notice" role="${outcome.refused ? 'alert' : 'status'}">${shown(outcome.words)}</p>`;
+}
+
+export function factList(facts: readonly (readonly [string, string])[]): string {
+  return `<dl>${facts.map(([name, value]) => `<dt>${shown(name)}</dt><dd>${shown(value)}</dd>`).join('')}</dl>`;
+}
+
+/** `rows`: markup of the cells; the first names the row. */
+export function table(caption: string, columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const head = columns.map((column) => `<th scope="col">${shown(column)}</th>`).join('');
+  const body = rows.map(([first, ...others]) => `<tr><th scope="row">${first}</th>${others.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
+  return `<table><caption>${shown(caption)}</caption><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table>`;
+}
+
+/** Text of a page, with what cannot be seen written out. */
+export function shown(text: string): string {
+  return forHtml(visible(text));
 }
 
 function page(title: string, body: string): string {
@@ -107,8 +115,4 @@ function page(title: string, body: string): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${shown(title)} · Customhouse</title><style>${style}</style></head>
 <body>${body}</body></html>
 `;
-}
-
-function shown(text: string): string {
-  return forHtml(visible(text));
 }

@@ -1,5 +1,8 @@
 import type { Provider, Type } from '@nestjs/common';
 import { pageSettings, type PlaceSettings } from '../../places.js';
+import { Standings } from '../standings.js';
+import { DelegationsController } from './delegations.controller.js';
+import { LoginController } from './login.controller.js';
 import { PageController } from './page.controller.js';
 import { PAGE_SETTINGS, Visitors } from './visitors.js';
 
@@ -7,5 +10,5 @@ import { PAGE_SETTINGS, Visitors } from './visitors.js';
 export function pageParts(settings: PlaceSettings): { readonly controllers: readonly Type[]; readonly providers: readonly Provider[] } {
   const page = pageSettings(settings);
   if (page === undefined) return { controllers: [], providers: [] };
-  return { controllers: [PageController], providers: [{ provide: PAGE_SETTINGS, useValue: page }, Visitors] };
+  return { controllers: [LoginController, DelegationsController, PageController], providers: [{ provide: PAGE_SETTINGS, useValue: page }, Visitors, Standings] };
 }

@@ -1,121 +1,146 @@
 import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { freshLogin } from '@customhouse/http-contract/approval';
 import { Public } from '@customhouse/nest/access';
 import { ProblemError } from '@customhouse/nest/problem';
+import { dataSourceOf } from '@customhouse/nest/tokens';
 import type { PageSettings } from '../../places.js';
 import { Deciding } from '../deciding.js';
-import { Tokens } from '../tokens.js';
-import { messagePage, requestPage } from './html.js';
-import { Login, LoginRefused, type LoginAttempt } from './login.js';
-import { PAGE_SETTINGS, Visitors, type PageAnswer, type Visitor } from './visitors.js';
+import { findRequest } from '../requests-view.js';
+import { Standings } from '../standings.js';
+import { noSuchPage, notOurs, toLogin, unknownPage, type PageAnswer } from './answers.js';
+import { digest, isUlid, nextQuery, PartQuery, sentForm, words } from './forms.js';
+import { reviewsPage, waitingPage } from './lists-page.js';
+import { requestPage } from './request-page.js';
+import { PAGE_SETTINGS, Visitors, type Visitor } from './visitors.js';
 
-const loginLifetime_s = 600;
-/** Where a login may lead: our own pages. */
-const backPath = /^\/approvals\/(?:link\?token=[A-Za-z0-9_.-]{1,4000}|([0-9A-HJKMNP-TV-Z]{26}))$/;
+const Decision = sentForm({ verdict: z.enum(['approve', 'deny']), reason: words, binding: digest, preview: digest });
+const Emergency = sentForm({ reason: words, binding: digest, preview: digest });
+const Withdrawal = sentForm({ reason: words });
+const ReviewForm = sentForm({ verdict: z.enum(['justified', 'unjustified']), comment: words });
+const Waiting = PartQuery.extend({ show: z.enum(['all']).optional() });
 
-const Decision = z.object({
-  csrf: z.string(),
-  verdict: z.enum(['approve', 'deny']),
-  // Browsers send the line breaks of forms as CR LF.
-  reason: z
-    .string()
-    .max(2000)
-    .transform((text) =>
-      text
-        .replaceAll('\r\n', '\n')
-        .replaceAll(/[^\P{Cc}\n\t]/gu, '')
-        .toWellFormed()
-        .trim()
-        .slice(0, 1000),
-    ),
-  binding: z.string().max(100),
-  preview: z.string().max(100),
-});
+interface Sent {
+  readonly approval: string;
+  /** It may be about a call of one's own, and so come from somebody who is no approver. */
+  readonly own: boolean;
+  readonly body: unknown;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
 
-/** The page of a request: made on the server, without any script. People log in to it as they do everywhere in their company. */
+/** The pages about requests: made on the server, without any script. People log in to them as they do everywhere in their company. */
 @Controller('approvals')
 @Public()
 export class PageController {
-  private readonly login: Login;
-
   constructor(
     @Inject(PAGE_SETTINGS) private readonly settings: PageSettings,
+    @Inject(dataSourceOf('approval')) private readonly dataSource: DataSource,
     @Inject(Visitors) private readonly visitors: Visitors,
     @Inject(Deciding) private readonly deciding: Deciding,
-    @Inject(Tokens) private readonly tokens: Tokens,
-  ) {
-    this.login = new Login(settings);
-  }
+    @Inject(Standings) private readonly standings: Standings,
+  ) {}
 
-  @Get('login')
-  async begin(@Query('back') back: unknown, @Query('fresh') fresh: unknown, @Res() reply: FastifyReply): Promise<void> {
+  @Get()
+  async waiting(@Query() query: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.visitors.answer(reply, async () => {
-      if (typeof back !== 'string' || !backPath.test(back))
-        return { status: 400, page: messagePage('Unknown page', 'The link is not whole: open it again from where you have it.') };
-      const { attempt, url } = await this.login.begin(back, fresh === 'true');
-      void reply.header('set-cookie', this.visitors.cookies.give('login', this.tokens.make('login', attempt, loginLifetime_s), loginLifetime_s));
-      return { status: 302, location: url };
+      const visitor = await this.visitors.of(request);
+      if (visitor === undefined) return toLogin('/approvals');
+      const asked = Waiting.safeParse(query);
+      if (!asked.success) return unknownPage();
+      const all = asked.data.show === 'all';
+      const { items, next } = await this.standings.list(visitor.voter, { status: 'open' }, ({ decides, approved }) => all || decides || approved, asked.data);
+      return { status: 200, page: waitingPage(loggedIn(visitor), { items, next: nextQuery(asked.data, next) }, all) };
     });
   }
 
-  @Get('callback')
-  async finish(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  @Get('reviews')
+  async reviews(@Query() query: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.visitors.answer(reply, async () => {
-      const attempt = this.tokens.read<LoginAttempt>('login', this.visitors.cookies.read(request.headers.cookie, 'login'));
-      if (attempt === undefined) throw new LoginRefused('this login was begun too long ago, or in another browser: open the link again');
-      const query = /\?.*$/.exec(request.url)?.[0] ?? '';
-      await this.visitors.enter(await this.login.finish(query, attempt), backPath.exec(attempt.back)?.[1], reply);
-      return { status: 303, location: attempt.back };
+      const visitor = await this.visitors.of(request);
+      if (visitor === undefined) return toLogin('/approvals/reviews');
+      const asked = PartQuery.safeParse(query);
+      if (!asked.success) return unknownPage();
+      const { items, next } = await this.standings.list(visitor.voter, { review: 'due' }, () => true, asked.data);
+      return { status: 200, page: reviewsPage(loggedIn(visitor), { items, next: nextQuery(asked.data, next) }) };
     });
   }
 
   @Get(':approval')
   async show(@Param('approval') approval: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.visitors.answer(reply, async () => {
-      const visitor = await this.visitors.of(request);
-      return visitor === undefined ? toLogin(approval) : this.present(approval, visitor);
+      if (!isUlid(approval)) return noSuchPage();
+      const visitor = await this.visitors.of(request, true);
+      return visitor === undefined ? toLogin(`/approvals/${approval}`) : this.present(approval, visitor);
     });
   }
 
   @Post(':approval/decision')
   async decide(@Param('approval') approval: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.act({ approval, own: true, body, request, reply }, Decision, async (form, visitor) => {
+      await this.deciding.vote({ ...form, approval, voter: visitor.voter, via: 'browser', fresh: this.isFresh(visitor, approval) });
+    });
+  }
+
+  @Post(':approval/break-glass')
+  async breakGlass(@Param('approval') approval: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.act({ approval, own: false, body, request, reply }, Emergency, async (form, visitor) => {
+      // A browser that was left open must not be enough for this, whatever the rule says about other decisions.
+      if (!this.isFresh(visitor, approval)) throw new ProblemError(freshLogin, 'a call is let run alone only with a login made for it: log in again');
+      await this.deciding.breakGlass({ ...form, approval, voter: visitor.voter, via: 'browser', fresh: true });
+    });
+  }
+
+  @Post(':approval/cancel')
+  async cancel(@Param('approval') approval: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.act({ approval, own: true, body, request, reply }, Withdrawal, async ({ reason }, { voter }) => {
+      await this.deciding.cancel(approval, voter, false, reason);
+    });
+  }
+
+  @Post(':approval/review')
+  async review(@Param('approval') approval: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.act({ approval, own: false, body, request, reply }, ReviewForm, async ({ verdict, comment }, { voter }) => {
+      await this.deciding.review({ approval, voter, verdict, comment });
+    });
+  }
+
+  /** Does what one of our forms asks for. What is refused is said on the page of the request. */
+  private async act<Form extends { readonly csrf: string }>(
+    { approval, own, body, request, reply }: Sent,
+    schema: z.ZodType<Form>,
+    work: (form: Omit<Form, 'csrf'>, visitor: Visitor) => Promise<void>,
+  ): Promise<void> {
+    const path = `/approvals/${approval}`;
     await this.visitors.answer(reply, async () => {
-      const visitor = await this.visitors.of(request);
-      if (visitor === undefined) return toLogin(approval);
-      const form = Decision.safeParse(body);
-      if (!form.success || !this.visitors.sentIt(request, visitor, form.data.csrf)) return notOurs();
-      const { csrf: _, ...ballot } = form.data;
+      if (!isUlid(approval)) return noSuchPage();
+      const visitor = await this.visitors.of(request, own);
+      if (visitor === undefined) return toLogin(path);
+      const sent = schema.safeParse(body);
+      if (!sent.success || !this.visitors.sentIt(request, visitor, sent.data.csrf)) return notOurs(path);
+      const { csrf: _, ...form } = sent.data;
       try {
-        await this.deciding.vote({ ...ballot, approval, voter: visitor.voter, via: 'browser', fresh: this.isFresh(visitor, approval) });
+        await work(form, visitor);
       } catch (error) {
         if (!(error instanceof ProblemError) || error.body.status === 404) throw error;
         return this.present(approval, visitor, error);
       }
-      return { status: 303, location: `/approvals/${approval}` };
-    });
-  }
-
-  @Post('logout')
-  async logout(@Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.visitors.answer(reply, async () => {
-      const visitor = await this.visitors.of(request);
-      if (visitor !== undefined && !this.visitors.sentIt(request, visitor, (body as { csrf?: unknown } | null)?.csrf)) return notOurs();
-      if (visitor !== undefined) await this.visitors.leave(visitor, reply);
-      return { status: 200, page: messagePage('Logged out', 'You are logged out here. Your session at the OpenID provider is its own.') };
+      return { status: 303, location: path };
     });
   }
 
   private async present(approval: string, visitor: Visitor, refusal?: ProblemError): Promise<PageAnswer> {
     const detail = await this.deciding.show(visitor.voter.tenant, approval);
+    const row = await findRequest(this.dataSource, visitor.voter.tenant, approval);
+    const [standing] = await this.standings.of(visitor.voter, row === null ? [] : [row]);
+    if (visitor.voter.onlyOwn === true && standing?.confirms !== true) throw this.visitors.notApprover();
     const page = requestPage(detail, {
-      person: visitor.voter.person,
-      csrf: visitor.csrf,
-      preview: detail.preview,
-      rendering: detail.rendering,
-      complete: detail.complete,
-      loginNeeded: detail.terms.fresh_login === true && !this.isFresh(visitor, approval),
-      ...(refusal === undefined ? {} : { notice: `${refusal.body.title}: ${refusal.body.detail}` }),
+      visitor: loggedIn(visitor),
+      standing: standing!,
+      fresh: this.isFresh(visitor, approval),
+      ...(refusal === undefined ? {} : { outcome: { refused: true, words: `${refusal.body.title}: ${refusal.body.detail}` } }),
     });
     return { status: refusal?.body.status ?? 200, page };
   }
@@ -125,10 +150,6 @@ export class PageController {
   }
 }
 
-function toLogin(approval: string): PageAnswer {
-  return { status: 303, location: `/approvals/login?back=${encodeURIComponent(`/approvals/${approval}`)}` };
-}
-
-function notOurs(): PageAnswer {
-  return { status: 403, page: messagePage('Nothing was decided', 'The form was not sent from this page and in this login: open the request again.') };
+function loggedIn({ voter, csrf }: Visitor) {
+  return { person: voter.person, csrf };
 }

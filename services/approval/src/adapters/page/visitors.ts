@@ -10,6 +10,7 @@ import type { PageSettings } from '../../places.js';
 import type { Voter } from '../deciding.js';
 import { Identities } from '../identities.js';
 import { same, Tokens } from '../tokens.js';
+import type { PageAnswer } from './answers.js';
 import { Cookies } from './cookies.js';
 import { messagePage, pageHeaders } from './html.js';
 import { LoginRefused, type LoggedIn } from './login.js';
@@ -17,9 +18,6 @@ import { closeSession, findSession, openSession, type Session } from './sessions
 
 /** Injection token of PageSettings. */
 export const PAGE_SETTINGS = Symbol('PageSettings');
-
-/** What is answered to a browser. */
-export type PageAnswer = { readonly status: number; readonly page: string } | { readonly status: 302 | 303; readonly location: string };
 
 /** Somebody whose browser is logged in. */
 export interface Visitor {
@@ -55,14 +53,17 @@ export class Visitors {
     void reply.header('set-cookie', [this.cookies.take('login'), this.cookies.give('session', secret, this.settings.session_s)]);
   }
 
-  /** Undefined when nobody is logged in there. */
-  async of(request: FastifyRequest): Promise<Visitor | undefined> {
+  /** Undefined when nobody is logged in there. `own`: also somebody who is no approver; they are shown nothing but what they may confirm. Throws LoginRefused. */
+  async of(request: FastifyRequest, own = false): Promise<Visitor | undefined> {
     const session = await findSession(this.dataSource.manager, this.cookies.read(request.headers.cookie, 'session'));
-    const voter = session && (await this.identities.voterOf({ kind: 'oidc', authority: session.issuer, subject: session.subject }));
+    const voter = session && (await this.identities.voterOf({ kind: 'oidc', authority: session.issuer, subject: session.subject }, own));
     if (session === undefined || voter === undefined || voter === 'unknown' || voter === 'stale') return undefined;
-    if (voter === 'not-approver')
-      throw new LoginRefused(`you may not decide about calls: the OpenID provider does not say that you are in the group ${this.settings.approverGroups.join(' or ')}`);
+    if (voter === 'not-approver') throw this.notApprover();
     return { voter, session, csrf: this.tokens.make('csrf', { session: session.id }, this.settings.session_s) };
+  }
+
+  notApprover(): LoginRefused {
+    return new LoginRefused(`you may not decide about this: the OpenID provider does not say that you are in the group ${this.settings.approverGroups.join(' or ')}`);
   }
 
   /** Whether a form is one of ours, sent from our page in this session. */

@@ -10,6 +10,7 @@ import type { SlackApp } from '../../slack-settings.js';
 import { Deciding, type Voter } from '../deciding.js';
 import { Identities } from '../identities.js';
 import { Tokens } from '../tokens.js';
+import { readable } from '../words.js';
 import { denyDialog, wordsFor } from './message.js';
 import { SLACK } from './slack-client.js';
 import { SLACK_APP, SlackMessages } from './slack-messages.js';
@@ -90,9 +91,9 @@ export class Interactions {
     if (typeof voter === 'string') return tell(voter, this.wayFor(user));
     const asked: Asked = { ...shown.data, channel: posted.channel, ts: posted.ts };
     if (action_id === 'deny') return { later: () => this.askWhy(click, asked, details) };
-    // What the voter read in the message must be what would be shown now.
+    // What the voter read in the message must be what would be shown now. Once it is decided, they are told so.
     const detail = await this.deciding.show(voter.tenant, posted.approval);
-    if (posted.preview === null || posted.preview !== shown.data.preview || (detail.status === 'open' && detail.preview !== posted.preview))
+    if (detail.status === 'open' && (posted.preview === null || posted.preview !== shown.data.preview || detail.preview !== posted.preview))
       return tell('This message does not show the call as it would run, so it cannot be approved here.', details);
     const refusal = await this.vote(voter, asked, 'approve', '');
     return refusal === undefined ? this.refreshing(voter.tenant, posted.approval) : tell(refusal, details);
@@ -166,13 +167,4 @@ function parse(text: string | undefined): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Without controls, which no reason needs. */
-function readable(text: string): string {
-  return text
-    .replaceAll(/[^\P{Cc}\n\t]/gu, '')
-    .toWellFormed()
-    .trim()
-    .slice(0, 1000);
 }
