@@ -60,7 +60,8 @@ async function record({ writer, sealer }, version, first) {
 
 try {
   const [logServer, database] = ['log', 'policy'].map((name) => start(name, otherCore, [here('database.mjs'), join(folder, name), name]));
-  const urls = { log: JSON.parse(await logServer.line()).log, policy: JSON.parse(await database.line()).policy };
+  const lines = await Promise.all([logServer.line(), database.line()]);
+  const urls = Object.assign({}, ...lines.map((line) => JSON.parse(line)));
   const policy = await startPolicy(urls, folder, `chk_bootstrap_${randomBytes(32).toString('base64url')}`);
   const ask = askPolicy(policy);
   const { number, digest } = await ask('GET', '/v1/policy/active');

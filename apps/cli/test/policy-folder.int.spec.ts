@@ -130,4 +130,14 @@ describe('a policy in a folder', () => {
     expect(shown).toMatch(/-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/);
     expect(readdirSync(gateway.data)).toContain('policy-signing-key');
   });
+
+  it('is signed by hand only as what was looked at, and once', async () => {
+    const { number, digest, signed_by } = await gateway.json<{ number: number; digest: string; signed_by: string }>('policy', 'show');
+    const signed = { code: 0, stdout: `Version ${number} with the digest ${digest} is signed with the key ${signed_by}.\n` };
+    expect(await gateway.run('policy', 'sign', String(number))).toMatchObject(signed);
+    expect(await gateway.run('policy', 'sign', String(number), '--digest', digest)).toMatchObject(signed);
+    const refused = await gateway.run('policy', 'sign', String(number), '--digest', 'a'.repeat(64), '--json');
+    expect([refused.code, problemOf(refused).code, problemOf(refused).message]).toEqual([expect.any(Number), 'conflict', expect.stringContaining('look at it again')]);
+    expect(refused.code).not.toBe(0);
+  });
 });

@@ -307,6 +307,18 @@ export const policyRoutes = {
     response: PolicyKeys,
     errors: [],
   }),
+  sign: defineRoute({
+    method: 'POST',
+    path: '/v1/policy/versions/:number/sign',
+    summary: 'Sign a version that was stored before there was a key, or under a key that is no longer trusted.',
+    description:
+      'Its Rego is compiled anew and must give the module that it names, and its tests and cases are run. One that decides is published again. Signing what is signed changes nothing.',
+    roles: ['operator'],
+    params: z.strictObject({ number }),
+    body: z.strictObject({ digest: Sha256.describe('Of what was looked at: nothing else is signed.') }),
+    response: PolicyVersionDetail,
+    errors: [notFound, conflict, invalidRules, casesFailed],
+  }),
   activate: defineRoute({
     method: 'POST',
     path: '/v1/policy/versions/:number/activate',

@@ -15,6 +15,8 @@ import { ShadowConsumer } from './adapters/shadow.consumer.js';
 import { ShadowController } from './adapters/shadow.controller.js';
 import { Shadows } from './adapters/shadows.js';
 import { Signatures } from './adapters/signatures.js';
+import { SigningController } from './adapters/signing.controller.js';
+import { Signing } from './adapters/signing.js';
 import { SimulationsController } from './adapters/simulations.controller.js';
 import { Simulations } from './adapters/simulations.js';
 import { SourcesController } from './adapters/sources.controller.js';
@@ -31,7 +33,7 @@ export class PolicyModule {
   static with(settings: PolicySettings): DynamicModule {
     return {
       module: PolicyModule,
-      controllers: [PolicyController, SourcesController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
+      controllers: [PolicyController, SourcesController, SigningController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
       providers: [
         { provide: POLICY_SETTINGS, useValue: settings },
         Signatures,
@@ -41,6 +43,7 @@ export class PolicyModule {
         Candidates,
         Tests,
         Drafting,
+        Signing,
         Bundles,
         CompiledVersions,
         PolicyMetrics,

@@ -86,9 +86,75 @@ describe('bundles', () => {
         await here.sql('update versions set signature = $2 where number = $1', [one.number, signature]);
         for (const answer of [await here.activate(one.number), await here.ask('POST', '/v1/policy/rollback', {})]) {
           expect([answer.status, answer.body.code, answer.body.detail]).toEqual([409, 'conflict', expect.stringContaining(problem!)]);
+          expect(answer.body.detail).toContain(`customhouse policy sign ${one.number}`);
         }
         expect(await here.activeNumber()).toBe(other.number);
       }
+    });
+
+    describe('that came after versions were stored', () => {
+      const sign = (installation: Installation, number: number, digest: string, key?: string) => installation.ask('POST', `/v1/policy/versions/${number}/sign`, { digest }, key);
+      let late: Installation;
+      let old: { number: number; digest: string };
+      beforeAll(async () => {
+        late = await Installation.start(patience);
+        old = await draftIn(late);
+        await late.restart({ CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE: file('late-key', seed.toString('base64')) });
+      }, 300_000);
+      afterAll(async () => late?.stop(), 60_000);
+
+      it('signs one of them when an operator names the digest, after which it may be activated', async () => {
+        expect((await late.activate(old.number)).body.detail).toContain('is not signed');
+        const refused = await sign(late, old.number, 'a'.repeat(64));
+        expect([refused.status, refused.body.code, refused.body.detail]).toEqual([409, 'conflict', expect.stringContaining(`has the digest ${old.digest}`)]);
+        const { status, body } = await sign(late, old.number, old.digest);
+        expect([status, body.signed_by, body.digest]).toEqual([200, signer.trusted.id, old.digest]);
+        expect((await late.activate(old.number)).status).toBe(200);
+        expect(signatureProblem(await late.publishedVersion(old.number), [signer.trusted])).toBeUndefined();
+        const signed = () => late.told('customhouse.policy').then((events) => events.filter(({ type, data }) => type === 'policy.version.signed' && data.number === old.number));
+        expect((await eventually('the log tells of it', async () => (await signed()).length > 0 && signed()))[0]!.data).toMatchObject({ digest: old.digest, by: 'olga' });
+        expect((await sign(late, old.number, old.digest)).status).toBe(200);
+        expect(await signed()).toHaveLength(1);
+      });
+
+      it('publishes the one that decides again, with its signature', async () => {
+        await late.sql('update versions set signature = null where active');
+        const [active] = await late.sql<{ number: number; digest: string }>('select number, digest from versions where active');
+        expect((await sign(late, active!.number, active!.digest)).status).toBe(200);
+        expect(signatureProblem(await late.publishedVersion(active!.number), [signer.trusted])).toBeUndefined();
+      });
+
+      it('signs nothing whose signature is false, whose module is not what its sources give, or whose tests fail', async () => {
+        const forged = JSON.stringify({ ...new VersionSigner(randomBytes(32)).sign(exported.policy).signature, key: signer.trusted.id });
+        const { number, digest } = await draftIn(late);
+        await late.sql('update versions set signature = $2 where number = $1', [number, forged]);
+        expect((await sign(late, number, digest)).body.detail).toContain('is false');
+        // Somebody who can write to the database swapped the module, and made the digest fit.
+        const { rules, modules, cases, note, module } = exported.policy;
+        const [builtIn] = await late.sql<{ module: string }>('select module from versions where number = 0');
+        expect(builtIn!.module).not.toBe(module);
+        const swapped = makeVersion({ number, module: builtIn!.module, rules, modules, cases, note });
+        await late.sql('update versions set signature = null, module = $2, digest = $3 where number = $1', [number, swapped.module, swapped.digest]);
+        const answer = await sign(late, number, swapped.digest);
+        expect([answer.status, answer.body.detail]).toEqual([409, expect.stringContaining('its sources give')]);
+        const failing = await late.ask('POST', '/v1/policy/versions', {
+          ...sources,
+          cases: [{ ...sources.cases[0], decision: { effect: 'refuse', rules: ['readers'] } }],
+          untested: true,
+        });
+        await late.sql('update versions set signature = null where number = $1', [failing.body.number]);
+        const failed = await sign(late, failing.body.number, failing.body.digest);
+        expect([failed.status, failed.body.code]).toEqual([422, 'cases-failed']);
+      });
+
+      it('is asked for where there is none, and only operators sign', async () => {
+        const { number, digest } = await draftIn(plain);
+        const { status, body } = await sign(plain, number, digest);
+        expect([status, body.detail]).toEqual([409, expect.stringContaining('CUSTOMHOUSE_POLICY_SIGNING_KEY_FILE')]);
+        expect((await sign(late, 4711, digest)).status).toBe(404);
+        const amy = await late.key('amy', ['auditor']);
+        expect((await sign(late, old.number, old.digest, amy)).status).toBe(403);
+      });
     });
 
     it.each([

@@ -60,6 +60,13 @@ export function addPolicySources(policy: Command, runtime: Runtime): void {
     .option('--recompile', 'take the bundle of another release, too: its rules and Rego, compiled by this one')
     .action(runtime.action(importVersion));
   policy
+    .command('sign')
+    .summary('sign a version that was stored before there was a key')
+    .description('Signs a version that was stored before there was a key, or under a key that is no longer trusted. Look at it first: "policy show" tells its digest.')
+    .argument('<version>', 'number of a version')
+    .option('--digest <digest>', 'only if this is its digest; left out: the one that it has now')
+    .action(runtime.action(signVersion));
+  policy
     .command('keys')
     .summary('show which keys sign versions')
     .description('Shows the key that signs versions here, in the form that CUSTOMHOUSE_INGRESS_POLICY_KEYS_FILE holds, and the keys whose bundles are taken.')
@@ -130,6 +137,13 @@ async function importVersion(session: Session, { recompile }: { readonly recompi
     stored,
     () => `Version ${stored.origin?.number} of the bundle is stored as version ${stored.number} and decides nothing yet: customhouse policy activate ${stored.number}\n`,
   );
+}
+
+async function signVersion(session: Session, { digest }: { readonly digest?: string }, version: string): Promise<void> {
+  const api = session.api('policy');
+  const params = { number: versionNumber(version) };
+  const signed = await api.request(policyRoutes.sign, { params, body: { digest: digest ?? (await api.request(policyRoutes.show, { params })).digest } });
+  session.terminal.result(signed, () => `Version ${signed.number} with the digest ${signed.digest} is signed with the key ${signed.signed_by}.\n`);
 }
 
 async function showKeys(session: Session): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PolicyVersion, Sha256 } from '@customhouse/policy-contract/bundle';
+import { PolicySignature, PolicyVersion, Sha256 } from '@customhouse/policy-contract/bundle';
 import { Stop, StopTarget } from '@customhouse/policy-contract/stops';
 import { defineEvent } from '../catalogue.js';
 import { Timestamp, Ulid } from '../envelope.js';
@@ -22,6 +22,13 @@ export const policyTested = defineEvent({
   topic: 'customhouse.policy',
   summary: 'The tests and cases of a policy version were run. One that fails cannot be activated.',
   schema: z.strictObject({ number: z.int(), digest: z.string(), passed: z.int().nonnegative(), failed: z.int().nonnegative(), by: z.string() }),
+});
+export const policySigned = defineEvent({
+  type: 'policy.version.signed',
+  version: 1,
+  topic: 'customhouse.policy',
+  summary: 'A policy version got a signature, which it had been stored without, or with one that counts no more.',
+  schema: z.strictObject({ number: z.int(), digest: Sha256, signature: PolicySignature, by: z.string() }),
 });
 const counted = z.int().nonnegative();
 export const policySimulated = defineEvent({

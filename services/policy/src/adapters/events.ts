@@ -1,7 +1,7 @@
-import { policyActivated, policyDrafted, policyModulePublished, policyPublished, policyTested } from '@customhouse/events/policy/events';
+import { policyActivated, policyDrafted, policyModulePublished, policyPublished, policySigned, policyTested } from '@customhouse/events/policy/events';
 import type { NewEvent } from '@customhouse/event-log/sink';
 import type { StreamEvent } from '@customhouse/event-store/streams';
-import type { PolicyVersion } from '@customhouse/policy-contract/bundle';
+import type { PolicySignature, PolicyVersion } from '@customhouse/policy-contract/bundle';
 import type { PolicyWasm } from '@customhouse/policies/built-in';
 import type { VersionActivated } from '../domain/activation.js';
 
@@ -27,6 +27,10 @@ export function toDrafted(version: PolicyVersion, by: string, origin: Origin | n
 
 export function toTested(tested: { readonly number: number; readonly digest: string; readonly passed: number; readonly failed: number; readonly by: string }): NewEvent {
   return { declaration: policyTested, subject: versionStream(tested.number), key, data: tested };
+}
+
+export function toSigned(signed: { readonly number: number; readonly digest: string; readonly signature: PolicySignature; readonly by: string }): NewEvent {
+  return { declaration: policySigned, subject: versionStream(signed.number), key, data: signed };
 }
 
 export function toActivated(event: VersionActivated): NewEvent {

@@ -24,6 +24,11 @@ export class Signatures {
     return this.signer?.sign(version) ?? version;
   }
 
+  /** Whether it claims to be signed by a key that is trusted, and is not: somebody changed the database. */
+  isFalse({ number, digest, signature }: Pick<PolicyVersion, 'number' | 'digest' | 'signature'>): boolean {
+    return signature !== null && this.trusted.some(({ id }) => id === signature.key) && this.problemOf({ number, digest, signature }) !== undefined;
+  }
+
   /** In words, why the version must not be used. Undefined: it is signed as it should be, or nobody asks for that. */
   problemOf(version: Pick<PolicyVersion, 'number' | 'digest' | 'signature'>): string | undefined {
     return this.trusted.length === 0 ? undefined : signatureProblem(version, this.trusted);

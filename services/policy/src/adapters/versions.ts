@@ -9,7 +9,7 @@ import type { PolicySignature, PolicyVersion, RegoFiles, WrittenCases } from '@c
 import type { RuleSet } from '@customhouse/policy-contract/rules';
 import { ActivationRefused, decide, evolve, initial, type Command, type VersionName } from '../domain/activation.js';
 import { stageOf, type Progress, type Stage } from '../domain/stage.js';
-import { activationStream, toActivated, toDrafted, toPublished, toTested, toVersionActivated, versionStream, type Origin } from './events.js';
+import { activationStream, toActivated, toDrafted, toPublished, toSigned, toTested, toVersionActivated, versionStream, type Origin } from './events.js';
 import { Signatures } from './signatures.js';
 
 /** A stored version or module is not what its digest says. Nothing was done with it. */
@@ -105,6 +105,16 @@ export class Versions {
     await tx.query('update versions set tested = case when $2 then clock_timestamp() end where number = $1', [tested.number, tested.failed === 0]);
   }
 
+  /** Writes down the signature of a version that is stored. One that decides is published with it. */
+  async signed(tx: Tx, { number, digest }: VersionName, signature: PolicySignature, by: string): Promise<void> {
+    await oneAtATime(tx);
+    const { version } = await this.streams.load(tx, versionStream(number));
+    await this.streams.append(tx, versionStream(number), version, [toSigned({ number, digest, signature, by })]);
+    const sql = 'update versions set signature = $3 where number = $1 and digest = $2 returning active';
+    const { active } = await oneRow<{ active: boolean }>(tx, sql, [number, digest, canonicalise(signature)]);
+    if (active) await this.publish(tx, number);
+  }
+
   /** `from`: how far the version must have come. Throws ActivationRefused. Answers the number of the version that is active afterwards, and whether it was before. */
   async activate(
     tx: Tx,
@@ -156,7 +166,7 @@ export class Versions {
     const stored = await this.load(tx, number);
     if (!stored) throw new Error(`version ${number} of the policy is active and not there`);
     const problem = this.signatures.problemOf(stored.version);
-    if (problem !== undefined) throw new ActivationRefused('not-signed', `${problem}: store its rules once more, as a version of their own`);
+    if (problem !== undefined) throw new ActivationRefused('not-signed', `${problem}: look at it, and sign it with "customhouse policy sign ${number}"`);
     await this.outbox.publish(tx, toPublished(stored.version, stored.module));
   }
 }
