@@ -53,6 +53,16 @@ describe('a rule file', () => {
       valid.replace("'*/*'", 'read_file'),
       { line: 6, column: 13, path: 'rules[0].tools[0]', message: 'a tool pattern is server/tool, and each side may contain *' },
     ],
+    [
+      'hours in a time zone that there is not',
+      `${valid}    hours:\n      time_zone: Europe/Züri\n      from: '08:00'\n      to: '18:00'\n`,
+      { line: 9, column: 18, path: 'rules[0].hours.time_zone', message: 'is no time zone that is known here; names are those of the IANA database, such as Europe/Zurich' },
+    ],
+    [
+      'an attribute that is called __proto__, beside one that is not',
+      `${valid}    who:\n      attributes:\n        department: [finance]\n        __proto__: [x]\n`,
+      { line: 11, path: 'rules[0].who.attributes.__proto__', message: 'no name may be __proto__: take another' },
+    ],
     ['a pattern with too many stars', valid.replace("'*/*'", "'files/a*b*c*d*e*f'"), { line: 6, message: 'each side of a tool pattern has at most 4 stars' }],
     ['a list that is empty', valid.replace('[read-only]', '[]'), { line: 7, path: 'rules[0].labels', message: 'leave the field out instead of giving an empty list' }],
     ['an approval of a rule that does not hold', `${valid}    approve: { quorum: 2 }\n`, { line: 8, column: 14, path: 'rules[0].approve' }],

@@ -13,6 +13,7 @@ import {
   Toolset,
   Transport,
 } from '@customhouse/events/registry/events';
+import { namedValues } from '@customhouse/policy-contract/named-values';
 import { z } from 'zod';
 import { pageOf, pageQuery } from './paging.js';
 import { conflict, defineProblem, notFound } from './problem.js';
@@ -107,8 +108,7 @@ const prompt = z.strictObject({ server: ServerName, prompt: z.string().min(1).ma
 const patterns = Toolset.shape.tools.default([]);
 const who = z.string().min(1).max(200);
 const attribute = z.string().max(256);
-const KeyAttributes = z
-  .record(z.string().min(1).max(100), z.union([attribute, z.number(), z.boolean(), z.array(attribute).max(100)]))
+const KeyAttributes = namedValues(z.string().min(1).max(100), z.union([attribute, z.number(), z.boolean(), z.array(attribute).max(100)]))
   .refine((attributes) => Object.keys(attributes).length <= 50, 'has more than 50 attributes')
   .describe('What else a policy may know of the caller: `{"department": "finance"}`.');
 

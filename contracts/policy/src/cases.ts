@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ApprovalTerms } from './approve.js';
 import { Effect } from './decision.js';
-import { Actor, Annotations, Attributes, RequestFacts, SessionState } from './input.js';
+import { Actor, Annotations, AttributeValue, RequestFacts, SessionState } from './input.js';
 import { GovernedMethod } from './methods.js';
+import { namedValues } from './named-values.js';
 
 /** A call, as far as a rule can see it. What is left out is taken from an ordinary call of a tool, by a caller who belongs to no group. */
 export const CaseCall = z.strictObject({
@@ -10,7 +11,7 @@ export const CaseCall = z.strictObject({
   person: z.string().default('person').describe('Name of the person on whose behalf it acts.'),
   owner: z.string().nullable().default(null).describe('Name of the person who answers for the agent.'),
   groups: z.array(z.string()).default([]),
-  attributes: Attributes.default({}),
+  attributes: namedValues(z.string(), AttributeValue).default({}),
   delegation: z.array(Actor).default([]).describe('Who acts for the person, as the `act` chain of a token says it.'),
   client: z
     .strictObject({ name: z.string(), version: z.string().default('1') })
@@ -25,8 +26,7 @@ export const CaseCall = z.strictObject({
   tool: z.string().describe('What the method is aimed at: a tool, a prompt, a URI.'),
   labels: z.array(z.string()).default([]).describe('Labels of the tool.'),
   annotations: Annotations.partial().optional().describe('What the tool says of itself. Of what is left out: the defaults of MCP.'),
-  arguments: z
-    .record(z.string(), z.unknown())
+  arguments: namedValues(z.string(), z.unknown())
     .default({})
     .describe('The arguments of the call, whole, as the agent sends them. Of other methods than `tools/call`: the params without the target.'),
   request: RequestFacts.partial().default({}).describe('How the request was made.'),

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { GovernedMethod } from './methods.js';
 
 /** What is known about a person or an agent beside names and groups: claims of a token, or what an API key was issued with. */
-export const Attributes = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]));
+export const AttributeValue = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
+export const Attributes = z.record(z.string(), AttributeValue);
 export type Attributes = z.infer<typeof Attributes>;
 
 /** Somebody who acts for somebody else: one step of the `act` chain of a token (RFC 8693). */

@@ -3,6 +3,7 @@ import { Approve } from './approve.js';
 import { Effect } from './decision.js';
 import { Hours } from './hours.js';
 import { RuleMethod } from './methods.js';
+import { namedValues } from './named-values.js';
 import { HostPattern, JsonPointer, NamePattern, Subnet, Text, ToolPattern } from './patterns.js';
 
 /** Ids of what the gateway says without any rule of the administrator's. */
@@ -52,15 +53,14 @@ export const Who = z.strictObject({
   owners: Names.optional().describe('Names of the people who answer for the agent. An agent without an owner matches none.'),
   people: Names.optional().describe('Names of the people on whose behalf the agent acts.'),
   groups: Names.optional().describe('The person is in one of these groups.'),
-  attributes: z
-    .record(
-      AttributeName,
-      z
-        .array(z.union([NamePattern, z.number(), z.boolean()]))
-        .min(1)
-        .max(100),
-    )
-    .refine((attributes) => Object.keys(attributes).length > 0 && Object.keys(attributes).length <= 20, 'names 1 to 20 attributes, none of them __proto__')
+  attributes: namedValues(
+    AttributeName,
+    z
+      .array(z.union([NamePattern, z.number(), z.boolean()]))
+      .min(1)
+      .max(100),
+  )
+    .refine((attributes) => Object.keys(attributes).length > 0 && Object.keys(attributes).length <= 20, 'names 1 to 20 attributes')
     .optional()
     .describe('Every attribute that is named is there and has one of these values; of an attribute that is a list one item is enough. `{department: [finance, "legal-*"]}`'),
   clients: Names.optional().describe('Names of client programs, as they call themselves: a help, no protection.'),

@@ -61,6 +61,12 @@ describe('the setting of trusted issuers', () => {
     ).toEqual([]);
   });
 
+  it('refuses an attribute whose name would be lost, and says which', () => {
+    const text = JSON.stringify([{ ...okta, attributes: { department: 'dept' } }]).replace('"department"', '"__proto__"');
+    expect(problems(text)).toEqual(['no name may be __proto__: take another']);
+    expect(problems([{ ...okta, attributes: { constructor: 'dept', toString: 'dept' } }])).toEqual([]);
+  });
+
   it('refuses one issuer twice, an unknown member, and text that is not JSON', () => {
     expect(problems([okta, okta])).toEqual([expect.stringContaining('listed twice')]);
     expect(problems([{ ...okta, algoritms: ['ES256'] }])).not.toEqual([]);

@@ -1,3 +1,4 @@
+import { namedValues } from '@customhouse/policy-contract/named-values';
 import { z } from 'zod';
 
 /** Only signatures by key pairs: with a shared secret, or with none, whoever can check a token can make one. */
@@ -38,8 +39,7 @@ export const JwtIssuer = z
     /** Claims that name the person who answers for the agent; none, unless given. */
     owner: claims(),
     /** What a policy may know beside: the claim by the name of the attribute, `{"department": "dept", "clearance": "ext.level"}`. */
-    attributes: z
-      .record(z.string().min(1).max(100), claim)
+    attributes: namedValues(z.string().min(1).max(100), claim)
       .refine((attributes) => Object.keys(attributes).length <= 50, 'names more than 50 attributes')
       .default({}),
     /** Allow plain HTTP to an issuer on another machine, for closed test networks. */

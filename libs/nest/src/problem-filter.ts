@@ -29,6 +29,9 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** Fastify says the same of both, and Nest passes on no more than these words. */
+const notTaken = { said: 'Body is not valid JSON', means: 'the body is no JSON, or an object in it has a member called __proto__, which is not taken: give it another name' };
+
 export function problemOf(error: unknown, logger: Logger): Problem {
   if (error instanceof ProblemError) return error.body;
   const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
@@ -49,7 +52,7 @@ function fromHttpException(error: HttpException): Problem {
   const status = error.getStatus();
   if (status === 404) return problemBody(notFound, error.message);
   const kind = status === 413 ? tooLarge : status === 503 ? unavailable : status >= 500 ? internal : invalidRequest;
-  return problemBody({ ...kind, status }, error.message);
+  return problemBody({ ...kind, status }, error.message.startsWith(notTaken.said) ? notTaken.means : error.message);
 }
 
 function messageOf(error: unknown): string {

@@ -48,7 +48,7 @@ export const ingressSettings = {
   }),
   policyMeta: setting({
     env: 'CUSTOMHOUSE_INGRESS_POLICY_META',
-    schema: list.pipe(z.array(text).max(50)),
+    schema: list.pipe(z.array(text.refine((name) => name !== '__proto__', 'must not name __proto__')).max(50)),
     default: '',
     description:
       'Members of `_meta` of a request that the policy sees, for example example.com/ticket: numbers, booleans and texts of at most 200 characters. They are recorded in clear.',

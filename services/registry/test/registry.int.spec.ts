@@ -541,6 +541,9 @@ describe('API keys', () => {
     expect(plain.key).toMatchObject({ owner: 'ada@example.com', attributes: {} });
     expect((await ask('POST', '/v1/keys', { ...body, attributes: { nested: { a: 1 } } })).status).toBe(400);
     expect((await ask('POST', '/v1/keys', { ...body, owner: '' })).status).toBe(400);
+    // It would be lost on the way, and a rule about it would never be met.
+    const lost = await ask('POST', '/v1/keys', { ...body, attributes: JSON.parse('{"__proto__":"x","department":"finance"}') as object });
+    expect([lost.status, JSON.stringify(lost.body)]).toEqual([400, expect.stringContaining('__proto__')]);
   });
 
   it('cannot be issued for the past, without a role, or for nobody', async () => {
