@@ -5,11 +5,11 @@ import { ToolLabel } from '@customhouse/events/registry/events';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import { RecentMap } from '@customhouse/identity/recent-map';
 import { ulidTime } from '@customhouse/kernel/ulid';
+import { Window } from '@customhouse/kernel/window';
 import type { Decision } from '@customhouse/policy-contract/decision';
 import type { PolicyInput } from '@customhouse/policy-contract/input';
 import type { Limit } from '@customhouse/policy-contract/rules';
 import type { NeededLimit } from '@customhouse/policy-engine/policy';
-import { Window } from './window.js';
 
 /** What is remembered of a call when it was decided. */
 export interface Decided {
