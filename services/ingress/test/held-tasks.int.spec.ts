@@ -252,12 +252,35 @@ describe('a held call of a client of 2025-11-25 that asks for a task', () => {
     await eventually(async () => (await approvals.after(hold)).types.join() === 'call.withdrawn');
   }, 40_000);
 
-  it('lets the official client read why it was denied', async () => {
+  const official = async (): Promise<Client> => {
     const client = new Client({ name: 'sdk', version: '1' }, { capabilities: { elicitation: { form: {} } } });
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name: 'Ada' } }));
     await client.connect(
       new StreamableHTTPClientTransport(new URL(gateway.url), { requestInit: { headers: { authorization: `Bearer ${key}` } } }) as Parameters<Client['connect']>[0],
     );
+    return client;
+  };
+
+  it('is one for the official client by itself, because the list says that the tool takes tasks', async () => {
+    const client = await official();
+    try {
+      const { tools: listed } = await client.listTools();
+      expect(listed.find(({ name }) => name === 'mischief__echo')).toMatchObject({ execution: { taskSupport: 'optional' } });
+      const args = fresh();
+      const seen: string[] = [];
+      const call = (async () => {
+        for await (const { type } of client.experimental.tasks.callToolStream({ name: 'mischief__echo', arguments: args }, CallToolResultSchema)) seen.push(type);
+      })();
+      await approvals.approve(await approvals.held());
+      await call;
+      expect([seen[0], seen.at(-1), sentWith(args)]).toEqual(['taskCreated', 'result', 1]);
+    } finally {
+      await client.close();
+    }
+  }, 40_000);
+
+  it('lets the official client read why it was denied', async () => {
+    const client = await official();
     try {
       const results: JsonObject[] = [];
       const call = async (args: JsonObject): Promise<void> => {

@@ -148,7 +148,7 @@ export class LegacyEra {
     const { method } = message;
     try {
       if (isListMethod(method)) {
-        const page = lists.page(method, caller, at, params, parts.policy());
+        const page = lists.page(method, caller, at, params, parts.policy(), taskOffer(session) === undefined ? 'legacy' : '2025-11-25');
         if (!(page instanceof Promise)) return exchange.answer(resultText(id, page));
         return void page.then((text) => exchange.answer(resultText(id, text))).catch((error: unknown) => this.#fail(id, error, posted));
       }

@@ -8,7 +8,7 @@ import { Catalog, type ServedTool } from '../../state/catalog.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
 import { callerOf } from '../caller.js';
 import type { ListMethodName } from './list-methods.js';
-import { Lists } from './lists.js';
+import { Lists, type Reader } from './lists.js';
 
 class Shelf {
   version = 1;
@@ -93,6 +93,28 @@ describe('tools/list', () => {
     expect(rules.asked).toBe(3);
     const stricter = policy(() => false, 'P2');
     expect(names(page(lists, stricter))).toEqual([]);
+  });
+
+  it('say of each tool whose calls could be held that it takes tasks, to clients of 2025-11-25 and to nobody else', () => {
+    const tools = shelf('a/held', 'a/free', 'b/required');
+    tools.all[0] = { ...tools.all[0]!, described: { name: 'held', execution: { taskSupport: 'forbidden', other: 1 } } };
+    tools.all[2] = { ...tools.all[2]!, described: { name: 'required', execution: { taskSupport: 'required' } } };
+    const lists = new Lists(tools as unknown as Catalog, { pageSize: 10, listTtl_ms: 1 });
+    const holding = (digest: string, ...held: string[]): InstantPolicy => {
+      const rules = held.map((name) => ({ id: name, effect: 'hold', reason: 'x', tools: [name] }));
+      return { ...policy(undefined, digest), version: { digest, rules: { version: 1, rules }, modules: {} } } as unknown as InstantPolicy;
+    };
+    const seen = (rules: InstantPolicy, reader: Reader, server: string | null = null): unknown[] =>
+      (JSON.parse(lists.page('tools/list', ada, { server, toolset: null }, undefined, rules, reader)) as { tools: JsonObject[] }).tools.map(({ execution }) => execution);
+    const first = holding('P1', 'a/held', 'b/*');
+    const plain = [{ taskSupport: 'forbidden', other: 1 }, undefined, { taskSupport: 'required' }];
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(seen(first, '2025-11-25')).toEqual([{ taskSupport: 'optional', other: 1 }, undefined, { taskSupport: 'required' }]);
+      expect([seen(first, 'legacy'), seen(first, 'modern')]).toEqual([plain, plain]);
+    }
+    expect([seen(first, '2025-11-25', 'a'), seen(first, 'legacy', 'a')]).toEqual([[{ taskSupport: 'optional', other: 1 }, undefined], plain.slice(0, 2)]);
+    expect(seen(holding('P2', 'a/free'), '2025-11-25')).toEqual([{ taskSupport: 'forbidden', other: 1 }, { taskSupport: 'optional' }, { taskSupport: 'required' }]);
+    expect(tools.all[0].described).toEqual({ name: 'held', execution: { taskSupport: 'forbidden', other: 1 } });
   });
 
   it('gives pages that together are the list', () => {
