@@ -97,8 +97,8 @@ export class Ingress {
     const loopback = isLoopbackName(settings.host);
     const development = host.development && loopback;
     this.#active = new ActiveCalls(settings);
-    this.#listeners = new Listeners(settings);
-    this.#streams = new StandingStreams(settings, this.#listeners);
+    this.#listeners = new Listeners(settings, this.#stops);
+    this.#streams = new StandingStreams(settings, this.#stops, this.#listeners);
     this.#history = new History(settings.historyEntries);
     this.#calls = new CallFollower({ log, history: this.#history, sink, records: settings.historyRecords, others: settings.peerUrl !== undefined, logger });
     this.#policy = new FollowedPolicy(builtInModule(), logger, () => this.#policyChanged(), policyKeys(settings), regoLimits(settings));
@@ -108,7 +108,7 @@ export class Ingress {
     this.#asks = new ClientAsks(this.#key('asks'), settings.peerUrl);
     this.#rounds = new Rounds(this.#key('rounds'), settings.peerUrl, settings, Date.now);
     this.#tasks = new Tasks({ key: this.#key('tasks'), self: settings.peerUrl, limits: settings, log, sealer, now: Date.now });
-    this.#upstreams = new Upstreams(settings, logger, noticesTo(this.#streams, this.#peers, inspector));
+    this.#upstreams = new Upstreams(settings, logger, noticesTo(this.#streams, this.#peers, inspector, this.#stops));
     const recorder = new Recorder(sink, sealer, this.#unfinished, settings);
     this.#holds = new HoldDesk({ sink, log, sealer, recorder, active: this.#active, logger }, settings);
     const metrics = new IngressMetrics(host.registry, this.#levels());

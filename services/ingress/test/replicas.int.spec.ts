@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
+import type { StopKind } from '@customhouse/policy-contract/stops';
 import { AskingServer } from './support/asking-server.js';
 import { freePort } from './support/everything.js';
 import { allowEveryMethod, eventually, Gateway } from './support/gateway.js';
@@ -114,6 +115,42 @@ describe('behind a plain round robin', () => {
     expect([...new Set(updated())].sort()).toEqual(['test://a', 'test://b']);
     standing.break();
   });
+
+  it.each<[StopKind, string]>([
+    ['server', 'asker'],
+    ['tool', 'asker/test://a'],
+    ['person', 'developer@localhost'],
+    ['everything', ''],
+  ])(
+    'the news of a resource end while the %s "%s" is stopped, and go on afterwards',
+    async (kind, name) => {
+      const { id, stream } = await client.request('resources/subscribe', { uri: 'test://a' });
+      await stream.answer(id);
+      const standing = await client.listen();
+      const marks = (): unknown[] => standing.messages.filter(({ method }) => method === 'notifications/resources/updated').map(({ params }) => (params as JsonObject)['mark']);
+      const heard = (mark: string): Promise<void> =>
+        eventually(() => {
+          server.announce('notifications/resources/updated', { uri: 'test://a', mark });
+          return marks().includes(mark);
+        }, 60_000);
+      const reading = async (isStopped: boolean): Promise<boolean> => {
+        const { id: read, stream: answer } = await client.request('resources/read', { uri: 'test://a' });
+        return JSON.stringify(await answer.answer(read)).includes('is stopped') === isStopped;
+      };
+      // The requests of a client go to the replicas in turn.
+      const everyReplica = (isStopped: boolean): Promise<void> => eventually(async () => (await reading(isStopped)) && (await reading(isStopped)), 60_000);
+      await heard('before');
+      await replicas[0]!.stop(kind, name);
+      await everyReplica(true);
+      for (let count = 0; count < 3; count += 1) server.announce('notifications/resources/updated', { uri: 'test://a', mark: 'during' });
+      await replicas[0]!.lift(kind, name);
+      await everyReplica(false);
+      await heard('after');
+      expect(new Set(marks())).toEqual(new Set(['before', 'after']));
+      standing.break();
+    },
+    200_000,
+  );
 
   it('a session that was ended at one replica has ended at all', async () => {
     const url = replicas[0]!.url;

@@ -71,6 +71,15 @@ describe('what is stopped', () => {
     expect(stops.against(new Flying())).toBeUndefined();
   });
 
+  it('is known of callers, and of what they aim at, on their own', () => {
+    const stops = following(stopped('agent', 'robot'), stopped('server', 'bank'), stopped('tool', 'files/file:///a'));
+    expect([stops.ofTarget('bank', 'any'), stops.ofTarget('bank', ''), stops.ofTarget('files', 'file:///a')].every((words) => words !== undefined)).toBe(true);
+    expect([stops.ofTarget('files', 'file:///b'), stops.ofTarget('files', '')]).toEqual([undefined, undefined]);
+    expect([stops.ofCaller(ada.principal) !== undefined, stops.ofCaller({ ...ada.principal, agent: 'other' })]).toEqual([true, undefined]);
+    const all = following(stopped('everything', ''));
+    expect([all.ofTarget('files', ''), all.ofCaller({ ...ada.principal, agent: 'other' })]).toEqual(Array(2).fill('everything is stopped: It misbehaves.'));
+  });
+
   it('counts in a form that this release does not know, because the key says what is meant', () => {
     expect(following(stopped('agent', 'robot', 'version')).against(new Flying())).toMatch(/^the agent "robot" is stopped: .*cannot be read/);
   });

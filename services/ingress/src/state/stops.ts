@@ -42,15 +42,19 @@ export class Stops {
 
   /** In words, what is stopped that this call belongs to, and why. Undefined: nothing. */
   against(call: Stoppable): string | undefined {
+    return this.#words.size === 0 ? undefined : (this.ofTarget(call.server, call.target) ?? this.ofCaller(call.caller.principal));
+  }
+
+  /** The same of all that is aimed at this, whoever makes it. `target`: by the server's own name; empty for what is about none. */
+  ofTarget(server: string, target: string): string | undefined {
     if (this.#words.size === 0) return undefined;
-    const { agent, person, delegation = [] } = call.caller.principal;
-    return (
-      this.#of('everything', '') ??
-      this.#of('server', call.server) ??
-      this.#of('tool', `${call.server}/${call.target}`) ??
-      this.#firstOf('agent', [agent, ...delegation.map(({ actor }) => actor)]) ??
-      this.#of('person', person)
-    );
+    return this.#of('everything', '') ?? this.#of('server', server) ?? this.#of('tool', `${server}/${target}`);
+  }
+
+  /** The same of all that is done by or for these, whatever it is aimed at. */
+  ofCaller({ agent, person, delegation = [] }: Principal): string | undefined {
+    if (this.#words.size === 0) return undefined;
+    return this.#of('everything', '') ?? this.#firstOf('agent', [agent, ...delegation.map(({ actor }) => actor)]) ?? this.#of('person', person);
   }
 
   /** From now until `leave` the call is ended by whatever stops it, also by what does so already. */

@@ -5,8 +5,8 @@ import { relatedIn } from '../mcp/tasks/words.js';
 import type { Errand, UpstreamRequest } from './errand.js';
 import { Subscriptions } from './subscriptions.js';
 
-/** What a server says that belongs to no call, and the sessions of clients that it may matter to. */
-export type OnNotice = (sessions: Iterable<string>, notice: JsonObject) => void;
+/** What a server says that belongs to no call, and the sessions of clients that it may matter to. `resource`: the server's own URI, of what is about one. */
+export type OnNotice = (sessions: Iterable<string>, notice: JsonObject, resource: string | undefined) => void;
 
 /** Sessions that are told what the server says outside of calls; the one unused for longest is dropped. */
 const audienceSize = 1_000;
@@ -135,11 +135,11 @@ export class Line {
     if (method === 'notifications/cancelled') {
       if (isRequestId(params['requestId'])) this.#requests.get(params['requestId'])?.abort.abort();
     } else if (method === 'notifications/resources/updated') {
-      for (const [session, uri] of this.#subscriptions.of(params['uri'])) this.onNotice([session], { ...message, params: { ...params, uri } });
+      for (const [session, uri] of this.#subscriptions.of(params['uri'])) this.onNotice([session], { ...message, params: { ...params, uri } }, String(params['uri']));
     } else if (typeof method === 'string' && !notPassed.has(method)) {
       const errand = own ?? (this.single ? this.#only() : undefined);
       if (errand) errand.onMessage?.(message);
-      else if (!this.#mixed) this.onNotice(this.#audience, message);
+      else if (!this.#mixed) this.onNotice(this.#audience, message, undefined);
     }
   }
 

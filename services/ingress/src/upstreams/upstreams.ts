@@ -25,7 +25,7 @@ export class Upstreams {
   constructor(
     private readonly settings: IngressSettings,
     private readonly logger: UpstreamLogger,
-    private readonly onNotice: OnNotice,
+    private readonly noticeOf: (server: string) => OnNotice,
   ) {
     this.#http = new HttpClient({ connections: settings.serverCalls, allowed_addresses: settings.allowedAddresses, connect_timeout_ms: settings.connectTimeout_ms });
   }
@@ -82,7 +82,7 @@ export class Upstreams {
       lane = undefined;
     }
     if (lane === undefined) {
-      lane = new ServerLane(server, (to, wanted, signal) => this.#open(to, wanted, signal), this.settings, this.onNotice);
+      lane = new ServerLane(server, (to, wanted, signal) => this.#open(to, wanted, signal), this.settings, this.noticeOf(server.name));
       this.#lanes.set(server.name, lane);
     }
     return lane;

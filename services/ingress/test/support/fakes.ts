@@ -55,6 +55,9 @@ export class FakeSink implements OutcomeSink {
   }
 }
 
+/** What everybody may do. */
+export const nothingStopped = { ofCaller: () => undefined, ofTarget: () => undefined };
+
 /** "Seals" in clear, so that a test can read what was sealed. */
 export const fakeSealer: Sealer = {
   subjectOf: (tenant, person) => `${tenant}/${person}`,

@@ -1,16 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Json } from '@customhouse/kernel/canonical';
-import { FakeResponse } from '../../../test/support/fakes.js';
+import { ada, FakeResponse, nothingStopped } from '../../../test/support/fakes.js';
 import { Listeners, wishesIn, within, type HeardTask, type Wishes } from './listeners.js';
 
 const subscription = 'io.modelcontextprotocol/subscriptionId';
 const serverInfo = { name: 's', version: '1' };
 const offer = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
 
-function listening(wishes: Partial<Wishes>, session = 'S', tasks: HeardTask[] = []): { readonly listeners: Listeners; readonly response: FakeResponse } {
-  const listeners = new Listeners({ keepAlive_ms: 100 });
+function listening(
+  wishes: Partial<Wishes>,
+  session = 'S',
+  tasks: HeardTask[] = [],
+  stops: ConstructorParameters<typeof Listeners>[1] = nothingStopped,
+): { readonly listeners: Listeners; readonly response: FakeResponse } {
+  const listeners = new Listeners({ keepAlive_ms: 100 }, stops);
   const response = new FakeResponse();
-  listeners.open(response.asResponse, 7, session, { lists: new Set(), resources: [], tasks: [], ...wishes }, serverInfo, undefined, tasks);
+  listeners.open(response.asResponse, 7, { session, caller: ada }, { lists: new Set(), resources: [], tasks: [], ...wishes }, serverInfo, undefined, tasks);
   return { listeners, response };
 }
 
@@ -64,6 +69,18 @@ describe('a stream of what changes', () => {
     listeners.changed('tools', () => true);
     listeners.changed('prompts', () => true);
     expect(response.messages.slice(1)).toEqual([{ jsonrpc: '2.0', method: 'notifications/prompts/list_changed', params: { _meta: { [subscription]: 7 } } }]);
+  });
+
+  it('tells whoever is stopped nothing, and does not look elsewhere for who else could', () => {
+    let stopped: string | undefined;
+    const { listeners, response } = listening({ resources: ['a'] }, 'S', [], { ofCaller: () => stopped });
+    const news = (mark: number) => ({ method: 'notifications/resources/updated', params: { uri: 'a', mark } });
+    expect(listeners.tell('S', news(1))).toBe(true);
+    stopped = 'the person is stopped';
+    expect(listeners.tell('S', news(2))).toBe(true);
+    stopped = undefined;
+    expect(listeners.tell('S', news(3))).toBe(true);
+    expect(response.messages.slice(1).map(({ params }) => (params as { mark: number }).mark)).toEqual([1, 3]);
   });
 
   it('tells of the resources that were asked for, of its own session', () => {

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { envelope } from '@customhouse/mcp-wire/envelope';
+import type { Principal } from '@customhouse/events/principal';
 import type { Json } from '@customhouse/kernel/canonical';
 import { isJsonObject, type JsonObject, type RequestId } from '@customhouse/mcp-wire/json-rpc';
 import { notificationText, resultText, serverSentEvent } from '@customhouse/mcp-wire/messages';
+import type { Stops } from '../../state/stops.js';
 import { Failure } from '../failure.js';
 import { everything, type Endpoint } from '../../state/endpoint.js';
 import type { Concerns, ListKind, StandingFollower } from '../sessions/standing-streams.js';
@@ -26,10 +28,15 @@ export interface ListenerLimits {
   readonly keepAlive_ms: number;
 }
 
-interface Listener {
+/** Who listens. */
+export interface Hearer {
+  readonly session: string;
+  readonly caller: { readonly principal: Principal };
+}
+
+interface Listener extends Hearer {
   readonly response: ServerResponse;
   readonly id: RequestId;
-  readonly session: string;
   readonly at: Endpoint;
   readonly wishes: Wishes;
   readonly serverInfo: JsonObject;
@@ -45,15 +52,27 @@ const unreadBytes = 65_536;
 export class Listeners implements StandingFollower {
   readonly #listeners = new Set<Listener>();
 
-  constructor(private readonly limits: ListenerLimits) {}
+  constructor(
+    private readonly limits: ListenerLimits,
+    /** Whoever is stopped hears nothing of servers any more. */
+    private readonly stops: Pick<Stops, 'ofCaller'>,
+  ) {}
 
   get size(): number {
     return this.#listeners.size;
   }
 
   /** Begins the stream, with what of the wishes can be had. One that can have nothing ends at once. */
-  open(response: ServerResponse, id: RequestId, session: string, wishes: Wishes, serverInfo: JsonObject, at: Endpoint = everything, tasks: readonly HeardTask[] = []): void {
-    const listener: Listener = { response, id, session, at, wishes, serverInfo, lastSign: performance.now() };
+  open(
+    response: ServerResponse,
+    id: RequestId,
+    { session, caller }: Hearer,
+    wishes: Wishes,
+    serverInfo: JsonObject,
+    at: Endpoint = everything,
+    tasks: readonly HeardTask[] = [],
+  ): void {
+    const listener: Listener = { response, id, session, caller, at, wishes, serverInfo, lastSign: performance.now() };
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     this.#notify(listener, 'notifications/subscriptions/acknowledged', { notifications: textOf(wishes) });
     if (wishes.lists.size === 0 && wishes.resources.length === 0 && tasks.length === 0) return this.#end(listener);
@@ -81,7 +100,7 @@ export class Listeners implements StandingFollower {
     let heard = false;
     for (const listener of this.#listeners) {
       if (listener.session !== session || !listener.wishes.resources.includes(String(params['uri']))) continue;
-      this.#notify(listener, method, params);
+      if (this.stops.ofCaller(listener.caller.principal) === undefined) this.#notify(listener, method, params);
       heard = true;
     }
     return heard;

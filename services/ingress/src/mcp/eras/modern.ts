@@ -237,7 +237,7 @@ export class ModernEra {
     // Its client left before the servers had answered, so what they were asked for has to be taken back now.
     if (exchange.gone) return void (await Promise.all(subscribed.map((uri) => this.#subscribe('resources/unsubscribe', uri, session, posted))));
     const taken = { ...wishes, resources: subscribed, tasks: tasks.map(({ taskId }) => taskId) };
-    listeners.open(exchange.handOver(), id, session.id, taken, introductionAt(at, parts.catalog, this.tools.version).serverInfo, at, tasks);
+    listeners.open(exchange.handOver(), id, { session: session.id, caller }, taken, introductionAt(at, parts.catalog, this.tools.version).serverInfo, at, tasks);
   }
 
   /** Whether the server agreed. */

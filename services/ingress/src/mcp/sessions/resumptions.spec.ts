@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import pino from 'pino';
 import { PositionGone, type EventLog, type FollowedBatch, type FollowOptions } from '@customhouse/event-log/port';
-import { ada, call, fakeSealer, FakeResponse, session } from '../../../test/support/fakes.js';
+import { ada, call, FakeResponse, fakeSealer, nothingStopped, session } from '../../../test/support/fakes.js';
 import { Resumptions } from './resumptions.js';
 import { StandingStreams } from './standing-streams.js';
 
@@ -29,7 +29,7 @@ function logThat(follow: (options: FollowOptions) => AsyncIterable<FollowedBatch
 }
 
 function resumptions(log: EventLog, limit = 10): { made: Resumptions; streams: StandingStreams } {
-  const streams = new StandingStreams({ streamsPerPrincipal: 2, keepAlive_ms: 1_000 });
+  const streams = new StandingStreams({ streamsPerPrincipal: 2, keepAlive_ms: 1_000 }, nothingStopped);
   return { made: new Resumptions({ log, sealer: fakeSealer, streams, key, limit, keepAlive_ms: 1_000, logger: pino({ level: 'silent' }) }), streams };
 }
 

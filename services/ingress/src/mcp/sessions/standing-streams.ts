@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { notificationText, serverSentEvent } from '@customhouse/mcp-wire/messages';
 import type { Endpoint } from '../../state/endpoint.js';
+import type { Stops } from '../../state/stops.js';
 import type { Caller } from '../caller.js';
 import { HttpFailure } from '../failure.js';
 import type { Session } from './sessions.js';
 
 interface Stream {
   readonly response: ServerResponse;
-  readonly who: string;
+  readonly caller: Caller;
   readonly session: string;
   readonly at: Endpoint;
   lastSign: number;
@@ -18,10 +19,10 @@ interface Stream {
 export type ListKind = 'tools' | 'prompts' | 'resources';
 export const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
 
-/** Hears the same as the standing streams, for streams of another kind. */
 /** Whether a change may be seen at an endpoint. */
 export type Concerns = (at: Endpoint) => boolean;
 
+/** Hears the same as the standing streams, for streams of another kind. */
 export interface StandingFollower {
   changed(kind: ListKind, concerns: Concerns): void;
   /** False when nobody of the session listens for it here. */
@@ -44,6 +45,8 @@ export class StandingStreams {
 
   constructor(
     private readonly limits: { readonly streamsPerPrincipal: number; readonly keepAlive_ms: number },
+    /** Whoever is stopped hears nothing of servers any more. */
+    private readonly stops: Pick<Stops, 'ofCaller'>,
     private readonly follower?: StandingFollower,
   ) {}
 
@@ -54,7 +57,7 @@ export class StandingStreams {
   /** Keeps the response open as a stream. Throws HttpFailure when the caller has too many. */
   open(response: ServerResponse, caller: Caller, session: Session): void {
     this.enter(caller);
-    const stream: Stream = { response, who: caller.who, session: session.id, at: session, lastSign: performance.now() };
+    const stream: Stream = { response, caller, session: session.id, at: session, lastSign: performance.now() };
     this.#streams.add(stream);
     const own = this.#bySession.get(session.id);
     if (own === undefined) this.#bySession.set(session.id, new Set([stream]));
@@ -91,15 +94,13 @@ export class StandingStreams {
     }, settle_ms).unref();
   }
 
-  /** Sends a notification to the client of a session, on one of its streams. False when it has none here. */
+  /** Sends a message to the client of a session, on one of its streams. False when it has none here. */
   tell(session: string, notification: JsonObject): boolean {
     const heard = this.follower?.tell(session, notification) === true;
     const streams = this.#bySession.get(session);
     if (streams === undefined) return heard;
-    for (const stream of streams) {
-      this.#write(stream, serverSentEvent(JSON.stringify(notification)));
-      break;
-    }
+    const [stream] = streams;
+    if (!isNews(notification) || this.stops.ofCaller(stream!.caller.principal) === undefined) this.#write(stream!, serverSentEvent(JSON.stringify(notification)));
     return true;
   }
 
@@ -130,9 +131,14 @@ export class StandingStreams {
 
   #close(stream: Stream): void {
     if (!this.#streams.delete(stream)) return;
-    this.leave(stream);
+    this.leave(stream.caller);
     const own = this.#bySession.get(stream.session)!;
     own.delete(stream);
     if (own.size === 0) this.#bySession.delete(stream.session);
   }
+}
+
+/** What a server says of its own accord: no request, and not that one was taken back. */
+function isNews({ id, method }: JsonObject): boolean {
+  return id === undefined && method !== 'notifications/cancelled';
 }
