@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { otherCore, start, stopAll } from './processes.mjs';
+import { cpuMicroseconds, otherCore, start, stopAll } from './processes.mjs';
 import { askPolicy, here, intentOf, openRecorder, startPolicy, until } from './recorded-calls.mjs';
 
 const { values: options } = parseArgs({ options: { calls: { type: 'string', default: '100000' }, json: { type: 'boolean', default: false } } });
@@ -38,16 +38,18 @@ async function record(url, sealingFile, version) {
   await close();
 }
 
-/** Answers the seconds that it took, by the service's own clock, and what was found. */
-async function simulate(ask, rules) {
+/** Answers the seconds that it took, by the service's own clock, and of the processor, and what was found. */
+async function simulate(ask, pid, rules) {
   const { number } = await ask('POST', '/v1/policy/versions', { rules: { version: 1, rules }, note: 'bench' });
+  const before = cpuMicroseconds(pid);
   const { id } = await ask('POST', '/v1/policy/simulations', { version: number });
   let simulation;
   await until(3_000, async () => (simulation = await ask('GET', `/v1/policy/simulations/${id}`)).state !== 'running');
   if (simulation.state !== 'finished') throw new Error(`the simulation ${simulation.state}: ${simulation.problem}`);
   const { report, started, finished } = simulation;
   if (report.calls !== calls || report.erased + report.unreadable > 0) throw new Error(`not every call was decided again: ${JSON.stringify(report)}`);
-  return { seconds: (Date.parse(finished) - Date.parse(started)) / 1_000, changed: calls - report.unchanged };
+  const cpu_seconds = Math.round((cpuMicroseconds(pid) - before) / 100_000) / 10;
+  return { seconds: (Date.parse(finished) - Date.parse(started)) / 1_000, cpu_seconds, changed: calls - report.unchanged };
 }
 
 try {
@@ -66,8 +68,8 @@ try {
   say(`and in the history after ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
   const result = { calls };
   for (const [name, rules] of Object.entries(candidates)) {
-    const { seconds, changed } = await simulate(ask, rules);
-    result[name] = { seconds, calls_per_second: Math.round(calls / seconds), changed };
+    const { seconds, cpu_seconds, changed } = await simulate(ask, policy.service.pid, rules);
+    result[name] = { seconds, cpu_seconds, calls_per_second: Math.round(calls / seconds), changed };
     say(`${name}: ${seconds} s`);
   }
   console.log(options.json ? JSON.stringify(result) : JSON.stringify(result, undefined, 2));

@@ -66,18 +66,17 @@ export const PolicyBlastRadius = z
   .meta({ id: 'PolicyBlastRadius' });
 export type PolicyBlastRadius = z.infer<typeof PolicyBlastRadius>;
 
+/** Of every trial: which version is on it, and who began it when. */
+const begun = { id: Ulid, version: version.describe('The version on trial. It decides nothing.'), started: Timestamp, started_by: z.string() };
+
 export const PolicySimulation = z
   .strictObject({
-    id: Ulid,
-    /** The version on trial. */
-    version,
+    ...begun,
     /** What its decisions are compared with: another version's, or (null) those that were recorded. */
     against: version.nullable(),
     since: Timestamp.nullable(),
     until: Timestamp.nullable(),
     state: z.enum(['running', 'finished', 'failed', 'cancelled']),
-    started: Timestamp,
-    started_by: z.string(),
     finished: Timestamp.nullable(),
     /** Calls that there are to decide, and that were decided so far. */
     total: count,
@@ -92,11 +91,7 @@ export type PolicySimulation = z.infer<typeof PolicySimulation>;
 
 export const PolicyShadow = z
   .strictObject({
-    id: Ulid,
-    /** The version on trial. It decides nothing. */
-    version,
-    started: Timestamp,
-    started_by: z.string(),
+    ...begun,
     /** Null while it goes on. */
     ended: Timestamp.nullable(),
     ended_by: z.string().nullable(),

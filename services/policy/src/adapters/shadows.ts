@@ -1,14 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { shadowEnded, shadowStarted } from '@customhouse/events/policy/events';
-import type { EventLog } from '@customhouse/event-log/port';
+import { within } from '@customhouse/event-log/deadline';
+import type { EventLog, Positions } from '@customhouse/event-log/port';
 import { placeGroup } from '@customhouse/event-store/lease';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { Outbox } from '@customhouse/event-store/outbox';
 import { rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import type { PolicyBlastRadius, PolicyShadow } from '@customhouse/http-contract/policy-trials';
-import { conflict, notFound } from '@customhouse/http-contract/problem';
+import { conflict, notFound, unavailable } from '@customhouse/http-contract/problem';
 import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf, EVENT_LOG } from '@customhouse/nest/tokens';
 import { POLICY_SETTINGS, type PolicySettings } from '../config.js';
@@ -19,6 +20,7 @@ import { callsTopic } from './history.consumer.js';
 import { forgetMemory } from './shadow-memory.js';
 
 export const shadowGroup = 'policy.shadow';
+const answer_ms = 5_000;
 
 interface ShadowRow extends Omit<PolicyShadow, 'started' | 'ended' | 'report'> {
   readonly started: Date;
@@ -52,7 +54,7 @@ export class Shadows {
   async start(number: number, by: string): Promise<PolicyShadow> {
     const policy = await this.compiled.of(number);
     if (!policy) throw new ProblemError(notFound, `there is no version ${number} of the policy`);
-    const ends = await this.log.ends([callsTopic]);
+    const ends = await this.ends();
     return inTransaction(this.dataSource, async (tx) => {
       const report = JSON.stringify(new BlastRadius(this.bounds).report());
       const sql = 'insert into shadows (id, version, started_by, report) values ($1, $2, $3, $4) on conflict ((true)) where ended is null do nothing returning *';
@@ -67,6 +69,15 @@ export class Shadows {
       await this.outbox.publish(tx, [{ declaration: shadowStarted, subject: versionStream(number), key: 'policy', data }]);
       return toShadow(row);
     });
+  }
+
+  /** Where the log of calls ends now. Throws ProblemError `unavailable`. */
+  private async ends(): Promise<Positions> {
+    try {
+      return await within(answer_ms, this.log.ends([callsTopic]));
+    } catch (error) {
+      throw new ProblemError(unavailable, 'the log does not say where it ends, and the shadow begins there: try again', undefined, { cause: error });
+    }
   }
 
   /** Throws ProblemError `not-found` when none runs. */
