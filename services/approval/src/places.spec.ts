@@ -55,3 +55,46 @@ describe('the settings of the places where people decide', () => {
     }).toThrow(problem);
   });
 });
+
+describe('a setting of Slack or of the page', () => {
+  const refusal = (environment: Record<string, string>): string => {
+    try {
+      load(environment);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  const letters = (count: number): string => 'A'.repeat(count);
+
+  it.each<[setting: string, good: readonly string[], bad: readonly string[], problem: RegExp]>([
+    ['SLACK_BOT_TOKEN', ['xoxb-1'], ['xoxp-1', '1'], /must be a bot token/],
+    ['SLACK_APP_ID', [`A${letters(2)}`, `A${letters(30)}`], [`A${letters(1)}`, `A${letters(31)}`, 'T0123', 'a0123', 'A0-123'], /must be the id of the app, like A0123ABCD/],
+    ['SLACK_TEAM_ID', [`T${letters(2)}`, `T${letters(30)}`], [`T${letters(1)}`, `T${letters(31)}`, 'A0123', 'T0 123'], /must be the id of the workspace, like T0123ABCD/],
+    ['SLACK_CHANNEL', [`C${letters(2)}`, `G${letters(30)}`, 'D0123'], [`C${letters(1)}`, `C${letters(31)}`, '#approvals', 'X0123'], /must be the id of a channel/],
+    ['SLACK_GROUP_CHANNELS', ['a=C0123', 'a=C0123,b=G0123'], ['=C0123', 'a=', 'a=b', 'a=C0123,b'], /is not of the form group=C0123ABCD/],
+    ['SLACK_ARGUMENTS', ['shown', 'hidden'], ['true', 'Hidden'], /must be shown or hidden/],
+    ['SLACK_API_URL', ['https://slack.example/api/', 'http://127.0.0.1:1/api/'], ['slack.example', 'ftp://slack.example'], /must be an http or https URL/],
+    ['SLACK_API_URL', [], ['http://slack.example/api/'], /plain http is for this machine only/],
+    ['SLACK_WEBHOOK_URL', ['https://hooks.slack.example/x'], ['http://hooks.slack.example/x'], /plain http is for this machine only/],
+    ['SESSION_S', ['60', '86400'], ['59', '86401', '1.5'], /must be at (?:least 60|most 86400)|not a whole number/],
+    ['FRESH_LOGIN_S', ['30', '3600'], ['29', '3601'], /must be at (?:least 30|most 3600)/],
+    ['OIDC_TIMEOUT_S', ['1', '60'], ['0', '61'], /must be at (?:least 1|most 60)/],
+    ['APPROVER_GROUPS', ['a', 'a,b'], [','], /must name at least one group/],
+  ])('%s has bounds', (setting, good, bad, problem) => {
+    for (const value of good) expect([value, refusal({ [name(setting)]: value })]).toEqual([value, '']);
+    for (const value of bad) {
+      const refused = refusal({ [name(setting)]: value });
+      expect(refused).toContain(`CUSTOMHOUSE_APPROVAL_${setting}`);
+      expect(refused).toMatch(problem);
+    }
+  });
+
+  it.each(['SLACK_BOT_TOKEN', 'SLACK_WEBHOOK_URL', 'TEAMS_WEBHOOK_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRET'])('%s is a secret: a wrong one is not repeated, and it can be in a file', (setting) => {
+    expect(refusal({ [name(setting)]: 'http://leaked.example/leaked' })).toMatch(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
+    const read: string[] = [];
+    const fromFile = () => loadSettings(approvalSettings, { [`${name(setting)}_FILE`]: '/run/secret' }, (path) => (read.push(path), 'leaked'));
+    expect(fromFile).toThrow(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
+    expect(read).toEqual(['/run/secret']);
+  });
+});

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { count, list, optionalText, setting, SettingsError, text, type SettingsOf } from '@customhouse/settings/settings';
 
-const address = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).refine(isSafe, 'plain http is for this machine only: use https');
+/** Of somebody else, to whom secrets or decisions go. */
+export const address = z.url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true }).refine(isSafe, 'plain http is for this machine only: use https');
 const groups = list.refine((names) => names.length > 0, 'must name at least one group');
 
 /** Where people decide beside the API: in the browser, in chats. Nothing of it is on until it is set. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { list, optionalText, setting, SettingsError, type SettingsOf } from '@customhouse/settings/settings';
-import { pageSettings, type PlaceSettings } from './places.js';
+import { address, pageSettings, type PlaceSettings } from './places.js';
 
 const channel = z.string().regex(/^[CGD][A-Z0-9]{2,30}$/, 'must be the id of a channel, like C0123ABCD: Slack shows it in the details of the channel');
 const id = (letter: string, of: string) =>
@@ -56,7 +56,7 @@ export const slackSettings = {
   }),
   slackApiUrl: setting({
     env: 'CUSTOMHOUSE_APPROVAL_SLACK_API_URL',
-    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+    schema: address,
     default: 'https://slack.com/api/',
     description: "Where Slack's Web API is.",
   }),

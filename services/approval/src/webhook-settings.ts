@@ -1,15 +1,9 @@
 import { z } from 'zod';
 import { setting, SettingsError, type SettingsOf } from '@customhouse/settings/settings';
-import { pageSettings, type PlaceSettings } from './places.js';
+import { address, pageSettings, type PlaceSettings } from './places.js';
 
 /** These addresses are secrets: whoever knows one can write there. So they are never part of an error. */
-const hook = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((url) => {
-    const { protocol, hostname } = new URL(url);
-    return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-  }, 'plain http is for this machine only: use https')
-  .optional();
+const hook = address.optional();
 
 /** Telling people where they cannot decide: a message with a link. */
 export const webhookSettings = {
