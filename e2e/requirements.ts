@@ -19,6 +19,12 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  { id: 'held-call-quorum', source: 'docs/explanation/approvals.md', behaviour: 'A call that takes two people runs once two of them approved it.' },
+  {
+    id: 'held-call-task',
+    source: 'docs/explanation/waiting.md',
+    behaviour: 'A held call is a task for a client of either era that knows those, until people have decided and the server has answered.',
+  },
   {
     id: 'held-call-confirmed',
     source: 'docs/explanation/waiting.md',
@@ -28,6 +34,14 @@ export const requirements: readonly Requirement[] = [
     id: 'held-call-confirmed-in-person',
     source: 'docs/explanation/approvals.md',
     behaviour: 'An agent confirms nothing itself: neither by what its client answers nor with a key of its own.',
+  },
+  { id: 'limits', source: 'docs/explanation/sessions.md', behaviour: 'A rule with a limit lets so many calls through, and refuses the next.' },
+  { id: 'obligation-redact', source: 'docs/explanation/obligations.md', behaviour: 'What a rule takes out of a result is neither passed on nor kept.' },
+  { id: 'obligation-cap', source: 'docs/explanation/obligations.md', behaviour: 'A result larger than a rule lets pass is not passed on.' },
+  {
+    id: 'session-labels',
+    source: 'docs/explanation/sessions.md',
+    behaviour: 'A session that has read something private sends nothing out before a person has looked at it.',
   },
   { id: 'policy-rego', source: 'docs/explanation/decisions.md', behaviour: 'A version brings Rego of its own, which is compiled and tested with nothing installed, and decides.' },
   { id: 'policy-explanation', source: 'docs/explanation/decisions.md', behaviour: 'A decision is made again from its record, and is the same.' },

@@ -9,6 +9,9 @@ export interface Seen {
   readonly arguments: Record<string, unknown>;
 }
 
+/** What the tool `lookup` answers with. */
+export const privateRecord = { name: 'Ada', grade: { salary: 471_147, level: 3 } };
+
 /** What no revision of the protocol knows, in places where parsers drop it or throw. */
 const strangeTool = {
   name: 'strange',
@@ -28,8 +31,8 @@ export const strangeResult = {
 
 /**
  * An MCP server (Streamable HTTP, JSON answers, revision 2025-11-25) that remembers every call it got. It shares no code with
- * the gateway. Tools: `note` (read-only), `act` (destructive), `slow`, `leak` (its result holds a credential), `strange` (its definition
- * and its result hold what no revision of the protocol knows).
+ * the gateway. Tools: `note` (read-only), `act` (destructive), `slow`, `leak` (its result holds a credential), `lookup` (answers with
+ * something private), `send` (to somebody outside), `strange` (its definition and its result hold what no revision of the protocol knows).
  */
 export class TruthServer {
   readonly seen: Seen[] = [];
@@ -100,6 +103,8 @@ export class TruthServer {
       { name: 'act', description: 'Does something that cannot be undone.', inputSchema: text, annotations: { readOnlyHint: false, destructiveHint: true } },
       { name: 'slow', description: 'Answers when it is let go.', inputSchema: text, annotations: { readOnlyHint: true } },
       { name: 'leak', description: 'Returns a configuration file.', inputSchema: { type: 'object', properties: {} }, annotations: { readOnlyHint: true } },
+      { name: 'lookup', description: 'Looks a person up.', inputSchema: { type: 'object', properties: {} }, annotations: { readOnlyHint: true } },
+      { name: 'send', description: 'Sends the text to somebody outside.', inputSchema: text, annotations: { readOnlyHint: false, openWorldHint: true } },
       strangeTool,
     ];
   }
@@ -109,6 +114,7 @@ export class TruthServer {
     if (tool === 'slow') await new Promise<void>((resolve) => this.waiting.add(resolve));
     // Put together here, so that no scanner of this repository takes it for a real one.
     if (tool === 'leak') return { content: [{ type: 'text', text: `aws_access_key_id = ${'AKIA'}${'QYLPMN5HHHFPZAM2'}\nregion = eu-central-1` }] };
+    if (tool === 'lookup') return { content: [{ type: 'text', text: JSON.stringify(privateRecord) }], structuredContent: privateRecord };
     if (tool === 'strange') return strangeResult;
     return { content: [{ type: 'text', text: `done: ${String(args['text'])}` }] };
   }

@@ -8,6 +8,7 @@ import { calls } from './calls.js';
 import { clients } from './clients.js';
 import { commandLine } from './command-line.js';
 import { confirmations } from './confirmations.js';
+import { context } from './context.js';
 import { crashes } from './crash.js';
 import { federation } from './federation.js';
 import { identity } from './identity.js';
@@ -40,6 +41,7 @@ export function allScenarios(mode: string, create: () => Promise<Gateway>, start
     calls(current);
     approvals(current);
     confirmations(current);
+    context(current);
     identity(current);
     federation(current);
     methods(current);

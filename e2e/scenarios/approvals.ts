@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { callAsTask } from './matrix-tasks.js';
 import type { ToolResult, World } from './world.js';
 
 interface Approval {
@@ -7,7 +8,7 @@ interface Approval {
   readonly status: string;
 }
 
-async function openRequests(w: World): Promise<Approval[]> {
+export async function openRequests(w: World): Promise<Approval[]> {
   return (await w.must<{ items: Approval[] }>('approval', 'GET', '/v1/approvals?status=open', undefined, w.keys.bobApproves.presented)).items;
 }
 
@@ -20,7 +21,7 @@ export async function hold(w: World, marker: string): Promise<{ pending: Promise
   return { pending, request };
 }
 
-const vote = (w: World, request: Approval, verdict: 'approve' | 'deny', key = w.keys.bobApproves.presented): Promise<{ status: number; body: unknown }> =>
+export const vote = (w: World, request: Approval, verdict: 'approve' | 'deny', key = w.keys.bobApproves.presented): Promise<{ status: number; body: unknown }> =>
   w.ask('approval', 'POST', `/v1/approvals/${request.approval}/votes`, { verdict, reason: 'end-to-end' }, key);
 
 const times = (w: World, marker: string): number => w.truth.seen.filter((seen) => seen.arguments['text'] === marker).length;
@@ -85,6 +86,39 @@ export function approvals(world: () => World): void {
         return again.isError ? undefined : again;
       });
       expect(result.content[0]?.text).toBe(`done: ${marker}`);
+      expect(times(w, marker)).toBe(1);
+    });
+
+    it('[held-call-quorum] that takes two people runs when the second has approved it, and not when one does so twice', async () => {
+      const w = world();
+      const marker = `pair ${Date.now()}`;
+      const dora = await w.issue('console', 'dora@example.com', ['approver']);
+      const { pending, request } = await hold(w, marker);
+      for (let turn = 0; turn < 2; turn += 1) expect(await vote(w, request, 'approve')).toMatchObject({ status: 200, body: { status: 'open', approvers: ['bob@example.com'] } });
+      expect(times(w, marker)).toBe(0);
+      const second = await w.eventually('the key of the second is known', async () => {
+        const answer = await vote(w, request, 'approve', dora.presented);
+        return answer.status !== 401 && answer;
+      });
+      expect(second.status).toBe(200);
+      await w.eventually('the upstream saw it', async () => times(w, marker) === 1);
+      await pending;
+      await w.eventually('the call is in the audit', async () => (await w.search({ status: 'completed', tool: 'act' })).some((row) => row.call === request.call));
+      expect(times(w, marker)).toBe(1);
+    });
+
+    it.each(['modern', 'legacy'] as const)('[held-call-task] is a task for a %s client that knows those, and its end is what the server answered', async (era) => {
+      const w = world();
+      const marker = `task ${era} ${Date.now()}`;
+      const before = new Set((await openRequests(w)).map((request) => request.approval));
+      const task = callAsTask({ url: `${w.gateway.origin}/mcp`, key: w.keys.agent.presented }, era, 'truth__act', { text: marker });
+      task.catch(() => undefined);
+      const request = await w.eventually('the request is open', async () => (await openRequests(w)).find((candidate) => !before.has(candidate.approval)));
+      expect(times(w, marker)).toBe(0);
+      expect((await vote(w, request, 'approve')).status).toBeLessThan(300);
+      const { statuses, result } = await task;
+      expect(statuses.at(-1)).toBe('completed');
+      expect((result as ToolResult).content[0]?.text).toBe(`done: ${marker}`);
       expect(times(w, marker)).toBe(1);
     });
   });
