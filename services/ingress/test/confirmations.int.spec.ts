@@ -6,6 +6,7 @@ import { ElicitationCompleteNotificationSchema, ElicitRequestSchema } from '@mod
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { Approve } from '@customhouse/policy-contract/approve';
 import { Approvals, type HeldEvent } from './support/approvals.js';
+import { freePort } from './support/everything.js';
 import { eventually, Gateway } from './support/gateway.js';
 import { RawModernClient, type Answered } from './support/modern.js';
 import { StreamingClient, type EventStream } from './support/streaming-client.js';
@@ -379,4 +380,34 @@ describe('nobody is sent to a page', () => {
     },
     60_000,
   );
+});
+
+describe('behind a plain round robin', () => {
+  it('a client comes back at any replica, and the state counts once at all of them', async () => {
+    await gateway.close();
+    const ports = [await freePort(), await freePort()];
+    const peers = ports.map((port) => `http://127.0.0.1:${port}`);
+    const settingsOf = (index: number): Record<string, string> => ({
+      CUSTOMHOUSE_INGRESS_PORT: String(ports[index]),
+      CUSTOMHOUSE_INGRESS_PEER_URL: peers[index]!,
+      CUSTOMHOUSE_INGRESS_PEERS: peers.join(','),
+    });
+    await start(settingsOf(0));
+    const other = await Gateway.start({ rules: confirmable, environment: { ...environment, ...settingsOf(1) }, beside: gateway });
+    try {
+      const there = new RawModernClient(other.url, url, headers());
+      await eventually(async () => other.ingress.knowsTool('mischief', 'echo') && (await there.request('tools/list')).status === 200);
+      const args = fresh();
+      const { first, hold } = await sent(args);
+      const second = await again(args, first, undefined, there);
+      expect(resultOf(second)).toMatchObject({ inputRequests: { [question]: { params: { url: pageOf(hold) } } } });
+      for (const client of [there, modern]) expect(await again(args, first, { action: 'accept' }, client)).toMatchObject(refused);
+      const back = again(args, second, { action: 'accept' }, there);
+      await approvals.approve(hold);
+      expect(resultOf(await back)).toMatchObject({ content: [{ text: args['message'] }] });
+      expect(sentWith(args)).toBe(1);
+    } finally {
+      await other.close();
+    }
+  });
 });
