@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { EventLog } from '@customhouse/event-log/port';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
 import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import type { RuleSet } from '@customhouse/policy-contract/rules';
@@ -162,6 +163,50 @@ describe('a rule with a limit', () => {
       await gateway.close();
     }
   }, 60_000);
+});
+
+describe('a rule with a limit, at two processes that decide before either has recorded anything', () => {
+  const limited: Rules = [{ id: 'three-a-day', effect: 'allow', reason: 'Three a day.', tools: ['*/*'], limit: { calls: 3, window_s: 86_400, per: 'person' } }];
+  /** While it is closed nothing becomes durable, so no process can know what another one decides. */
+  let gate: Promise<void> = Promise.resolve();
+  const gated = (log: EventLog): EventLog =>
+    new Proxy(log, {
+      get: (target, name: keyof EventLog) => {
+        if (name === 'append') return async (...asked: Parameters<EventLog['append']>) => gate.then(() => target.append(...asked));
+        const value = target[name];
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  const environment = { ...replica, CUSTOMHOUSE_INGRESS_RECORD_TIMEOUT_MS: '120000', CUSTOMHOUSE_INGRESS_HISTORY_TIMEOUT_MS: '120000' };
+  /** Sessions in which something was decided. */
+  const decidedAt = async ({ registry }: Gateway): Promise<number> => (await registry.getSingleMetric('customhouse_ingress_remembered_sessions')!.get()).values[0]!.value;
+
+  it('lets at most as many calls through at each as the limit has left, and none once they are recorded', async () => {
+    const gateway = await Gateway.start({ rules: limited, environment, wrapLog: gated });
+    await gateway.addServer('mail', upstream.transport);
+    const other = await Gateway.start({ beside: gateway, environment, wrapLog: gated });
+    try {
+      const key = await gateway.issueKey();
+      await eventually(() => other.ingress.knowsTool('mail', 'echo') && other.keys.authenticate(key, Date.now()).ok, 60_000);
+      const clients = await Promise.all([gateway, other].map((process) => Promise.all(Array.from({ length: 5 }, () => connected(process, key)))));
+      const before = upstream.callsOf('echo').length;
+      let open = (): void => undefined;
+      gate = new Promise((resolve) => (open = resolve));
+      const calls = clients.flat().map((client) => send(client));
+      await eventually(async () => (await decidedAt(gateway)) === 5 && (await decidedAt(other)) === 5, 60_000);
+      open();
+      const rules = (await Promise.all(calls)).map(rulesOf);
+      // Three at each: the bound, and no more than that.
+      expect([rules.slice(0, 5), rules.slice(5)].map((own) => own.filter((rule) => rule === undefined).length)).toEqual([3, 3]);
+      expect(upstream.callsOf('echo').length).toBe(before + 6);
+      for (const [client] of clients) expect(rulesOf(await send(client!))).toBe('three-a-day');
+      expect((await lastDecided(gateway, 'mail')).data).toMatchObject({ used: { 'three-a-day': 6 } });
+    } finally {
+      gate = Promise.resolve();
+      await other.close();
+      await gateway.close();
+    }
+  }, 200_000);
 });
 
 describe('when the log cannot be read', () => {
