@@ -68,7 +68,7 @@ export async function until(tries, isSo) {
 /** Writes to the log and seals, as an ingress does. */
 export async function openRecorder(url, sealingFile) {
   const log = await openLog(loadSettings(logSettings, { CUSTOMHOUSE_LOG_URL: url }, () => ''));
-  const writer = new EventWriter({ log, service: 'ingress', instance: 'bench' });
+  const writer = new EventWriter({ log, service: 'ingress', instance: 'bench', timeout_ms: 60_000 });
   await writer.start();
   const kek = new KeyEncryptionKey(Buffer.from(readFileSync(sealingFile, 'utf8'), 'base64url'));
   const sealer = createSealer({ kek, sink: writer, catchUp: async () => undefined });

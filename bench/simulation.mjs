@@ -2,11 +2,13 @@
 //
 // A policy service as it runs, with its database and a log on PostgreSQL; the database has one core and the service the other. Calls are
 // written to the log as an ingress records them, with sealed arguments, by 50 agents to 40 tools. Then two versions decide them again: one whose
-// rules look at arguments of every call, so that each is opened, and one whose rules look at none.
+// rules look at arguments of every call, so that each is opened, and one whose rules look at none. Meanwhile the service is asked something else
+// every 50 ms.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { cpuMicroseconds, otherCore, start, stopAll } from './processes.mjs';
@@ -44,12 +46,29 @@ async function simulate(ask, pid, rules) {
   const before = cpuMicroseconds(pid);
   const { id } = await ask('POST', '/v1/policy/simulations', { version: number });
   let simulation;
+  let over = false;
+  const answers = answerTimes(ask, () => over);
   await until(3_000, async () => (simulation = await ask('GET', `/v1/policy/simulations/${id}`)).state !== 'running');
+  over = true;
+  const [slowest, usual] = await answers;
   if (simulation.state !== 'finished') throw new Error(`the simulation ${simulation.state}: ${simulation.problem}`);
   const { report, started, finished } = simulation;
   if (report.calls !== calls || report.erased + report.unreadable > 0) throw new Error(`not every call was decided again: ${JSON.stringify(report)}`);
   const cpu_seconds = Math.round((cpuMicroseconds(pid) - before) / 100_000) / 10;
-  return { seconds: (Date.parse(finished) - Date.parse(started)) / 1_000, cpu_seconds, changed: calls - report.unchanged };
+  return { seconds: (Date.parse(finished) - Date.parse(started)) / 1_000, cpu_seconds, changed: calls - report.unchanged, answer_ms: { usual, slowest } };
+}
+
+/** How long the service took for answers to something else until it is over: the longest and the median, in milliseconds. */
+async function answerTimes(ask, isOver) {
+  const times = [];
+  while (!isOver()) {
+    const asked = performance.now();
+    await ask('GET', '/v1/policy/active');
+    times.push(Math.round(performance.now() - asked));
+    await sleep(50);
+  }
+  times.sort((one, other) => one - other);
+  return [times.at(-1), times[times.length >> 1]];
 }
 
 try {
@@ -68,8 +87,8 @@ try {
   say(`and in the history after ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
   const result = { calls };
   for (const [name, rules] of Object.entries(candidates)) {
-    const { seconds, cpu_seconds, changed } = await simulate(ask, policy.service.pid, rules);
-    result[name] = { seconds, cpu_seconds, calls_per_second: Math.round(calls / seconds), changed };
+    const { seconds, cpu_seconds, changed, answer_ms } = await simulate(ask, policy.service.pid, rules);
+    result[name] = { seconds, cpu_seconds, calls_per_second: Math.round(calls / seconds), changed, answer_ms };
     say(`${name}: ${seconds} s`);
   }
   console.log(options.json ? JSON.stringify(result) : JSON.stringify(result, undefined, 2));

@@ -46,7 +46,7 @@ export class HostMetrics {
   });
   private readonly following = new Gauge({
     name: 'customhouse_consumer_following',
-    help: '1 while this process leads the consumer group and gets on.',
+    help: '1 while this process leads the consumer group and gets on. A group that has nothing to follow for, as policy.shadow while no version runs there, rests at 0.',
     labelNames: ['group'],
     registers: this.registers,
   });
