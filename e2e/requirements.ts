@@ -52,6 +52,11 @@ export const requirements: readonly Requirement[] = [
   },
   { id: 'policy-shadow', source: 'docs/how-to/try-a-policy.md', behaviour: 'A version runs beside the active one on live calls, and counts the differences.' },
   { id: 'kill-switch', source: 'docs/how-to/stop-an-agent.md', behaviour: 'A stop refuses all calls of an agent until it is lifted, whatever the rules say.' },
+  {
+    id: 'kill-switch-everywhere',
+    source: 'docs/how-to/stop-an-agent.md',
+    behaviour: 'A stop is in force at every ingress process soon after the API has answered; how soon is printed.',
+  },
   { id: 'kill-switch-held', source: 'docs/how-to/stop-an-agent.md', behaviour: 'A held call that is stopped is not sent, though a person approves it.' },
   {
     id: 'governed-methods',

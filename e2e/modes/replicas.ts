@@ -14,17 +14,24 @@ export class ReplicatedGateway extends EmbeddedGateway {
     /** Of the MCP endpoints: of the embedded gateway, and of the replica. */
     private readonly ports: readonly [number, number],
     private readonly apiPort: number,
+    private readonly logUrl: string | undefined,
   ) {
-    super(togetherOf(ports, 0), ports[0]);
+    super({ ...togetherOf(ports, 0), ...(logUrl !== undefined && { CUSTOMHOUSE_LOG_URL: logUrl }) }, ports[0]);
     balancer.backends = ports.map((port) => `http://127.0.0.1:${port}`);
   }
 
-  static async create(): Promise<ReplicatedGateway> {
-    return new ReplicatedGateway(await RoundRobin.start(), [await freePort(), await freePort()], await freePort());
+  /** `logUrl`: of a log elsewhere, instead of the one in the gateway's own database. */
+  static async create(logUrl?: string): Promise<ReplicatedGateway> {
+    return new ReplicatedGateway(await RoundRobin.start(), [await freePort(), await freePort()], await freePort(), logUrl);
   }
 
   override get origin(): string {
     return this.balancer.origin;
+  }
+
+  /** Of each ingress process. */
+  get origins(): readonly string[] {
+    return this.balancer.backends;
   }
 
   /** Where the replica is that runs alone. */
@@ -39,7 +46,7 @@ export class ReplicatedGateway extends EmbeddedGateway {
 
   async startReplica(): Promise<void> {
     this.replica = Child.start('the second ingress', process.execPath, [join(root, 'services/ingress/dist/main.js')], {
-      CUSTOMHOUSE_LOG_URL: this.databaseUrl(),
+      CUSTOMHOUSE_LOG_URL: this.logUrl ?? this.databaseUrl(),
       CUSTOMHOUSE_SEALING_KEY_FILE: join(this.data, 'sealing-key'),
       CUSTOMHOUSE_INSTANCE: 'ingress-replica',
       CUSTOMHOUSE_DEVELOPMENT: 'true',
