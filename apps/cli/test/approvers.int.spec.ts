@@ -1,34 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { customhouse, root, TestGateway, type Ran } from './gateway.js';
+import { describe, expect, it, jest } from '@jest/globals';
+import { customhouse, type Ran } from './gateway.js';
+import { eventually, problemOf, runningGateway } from './running-gateway.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
-const gateway = new TestGateway();
-const folder = mkdtempSync(join(tmpdir(), 'customhouse-approvers-'));
-
-beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'tools/build.mjs')]);
-  await gateway.start();
-}, 120_000);
-afterAll(async () => {
-  await gateway.destroy();
-  rmSync(folder, { recursive: true });
-}, 60_000);
-
-const problemOf = ({ stderr }: Ran) => (JSON.parse(stderr) as { error: { code: string; exit: number } }).error;
-
-/** Asks until the answer is as wanted: what follows the log knows a thing a moment later. */
-async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
-  for (const deadline = performance.now() + 30_000; ;) {
-    const answer = await ask();
-    if (good(answer) || performance.now() > deadline) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const { gateway, folder } = runningGateway();
 
 /** Runs commands with a key of this person, once it is known. */
 async function as(person: string, ...options: string[]): Promise<(...args: string[]) => Promise<Ran>> {

@@ -1,38 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { customhouse, root, TestGateway, type Ran } from './gateway.js';
+import { describe, expect, it, jest } from '@jest/globals';
+import { customhouse, root } from './gateway.js';
+import { eventually, problemOf, runningGateway } from './running-gateway.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
-const gateway = new TestGateway();
-const folder = mkdtempSync(join(tmpdir(), 'customhouse-commands-'));
+const { gateway, folder } = runningGateway();
 const file = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
-
-beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'tools/build.mjs')]);
-  await gateway.start();
-}, 120_000);
-afterAll(async () => {
-  await gateway.destroy();
-  rmSync(folder, { recursive: true });
-}, 60_000);
-
-/** Asks until the answer is as wanted: what follows the log knows a thing a moment later. */
-async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
-  for (const deadline = performance.now() + 15_000; ;) {
-    const answer = await ask();
-    if (good(answer) || performance.now() > deadline) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-const problemOf = ({ stderr }: Ran) => (JSON.parse(stderr) as { error: { code: string; exit: number; message: string; details?: string[] } }).error;
 
 describe('customhouse server', () => {
   it('lists servers for people and for programs', async () => {
@@ -152,6 +131,15 @@ describe('customhouse toolset', () => {
 });
 
 describe('customhouse call', () => {
+  it('says of the operator’s key that it calls nothing, and which key does', async () => {
+    const ran = await gateway.run('call', 'everything__echo', 'message=x', '--key-file', gateway.ready.operator_key_file!);
+    expect(ran.code).toBe(6);
+    expect(ran.stderr).toContain('this is the key of the operator, which opens the control API and calls nothing');
+    expect(ran.stderr).toContain('customhouse keys create --role agent');
+    expect(ran.stderr).not.toContain('not copied whole');
+    expect(ran.stderr).not.toContain(readFileSync(gateway.ready.operator_key_file!, 'utf8').trim());
+  });
+
   it('makes an allowed call', async () => {
     const text = await gateway.run('call', 'everything__echo', 'message=hello');
     expect(text).toMatchObject({ code: 0, stdout: 'Echo: hello\n' });

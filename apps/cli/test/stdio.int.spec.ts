@@ -1,35 +1,25 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Client as ClientV2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { customhouse, root, TestGateway } from './gateway.js';
+import { customhouse, root } from './gateway.js';
+import { runningGateway } from './running-gateway.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
-const gateway = new TestGateway();
-const folder = mkdtempSync(join(tmpdir(), 'customhouse-stdio-'));
+const { gateway, folder } = runningGateway();
 const keyFile = join(folder, 'agent.key');
 const clients: { close(): Promise<void> }[] = [];
 
-beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'tools/build.mjs')]);
-  const ready = await gateway.start();
-  writeFileSync(keyFile, ready.key, { mode: 0o600 });
-}, 120_000);
+beforeAll(() => writeFileSync(keyFile, gateway.ready.key, { mode: 0o600 }));
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
 });
-afterAll(async () => {
-  await gateway.destroy();
-  rmSync(folder, { recursive: true });
-}, 60_000);
 
 const info = { name: 'customhouse-test', version: '1.0.0' };
 const started = (...more: string[]) => ({

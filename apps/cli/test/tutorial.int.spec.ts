@@ -1,22 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { customhouse, root, TestGateway } from './gateway.js';
+import { describe, expect, it } from '@jest/globals';
+import { customhouse, root } from './gateway.js';
+import { runningGateway } from './running-gateway.js';
 
 const page = readFileSync(join(root, 'docs/tutorial/first-call.md'), 'utf8');
-const gateway = new TestGateway();
-const home = mkdtempSync(join(tmpdir(), 'customhouse-home-'));
-
-beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'tools/build.mjs')]);
-  await gateway.start();
-}, 120_000);
-afterAll(async () => {
-  await gateway.destroy();
-  rmSync(home, { recursive: true });
-}, 60_000);
+const { gateway, folder: home } = runningGateway();
 
 /** The page's commands, each block with what it is said to print. */
 function steps(): { commands: string[]; output: string }[] {

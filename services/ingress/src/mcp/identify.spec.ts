@@ -48,6 +48,21 @@ describe('identifying a caller', () => {
     expect(JSON.stringify([thrown, (thrown as Error).message])).not.toContain('secret');
   });
 
+  it.each(['operator', 'bootstrap'])('says of the %s key what it is for, and which key is needed', (kind) => {
+    const presented = `chk_${kind}_${'s'.repeat(43)}`;
+    const refused = (token: string) => {
+      try {
+        void identify(request(`Bearer ${token}`), ways({ key: { ok: false, problem: 'malformed' } }));
+        throw new Error('it was let in');
+      } catch (error) {
+        return error as Error;
+      }
+    };
+    expect(refused(presented)).toMatchObject({ status: 401, rule: 'unauthenticated', message: expect.stringMatching(/key of the operator.*role "agent"/) });
+    expect(refused(presented).message).not.toContain('sss');
+    expect(refused(`chk_${'s'.repeat(16)}_${kind}`).message).toContain('was not copied whole');
+  });
+
   it('does not let a key without the role "agent" call tools', () => {
     expect(() => identify(request('Bearer chk_x'), ways({ key: { ok: true, key: { ...key, roles: ['operator'] } } }))).toThrow(
       expect.objectContaining({ status: 403, rule: 'forbidden' }),

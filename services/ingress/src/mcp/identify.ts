@@ -35,9 +35,14 @@ function withoutToken(request: IncomingMessage, ways: Identification): Caller {
 function byKey(token: string, ways: Identification): Caller {
   if (!ways.keys.ready) throw new HttpFailure(503, 'not-ready', 'the keys are still being read; try again in a moment', { 'retry-after': '1' });
   const verdict = ways.keys.authenticate(token, ways.now());
-  if (!verdict.ok) throw unauthenticated(keyProblems[verdict.problem], 'invalid_token');
+  if (!verdict.ok) throw unauthenticated(verdict.problem === 'malformed' && operatorsKey.test(token) ? forControlApi : keyProblems[verdict.problem], 'invalid_token');
   return callerOfKey(verdict.key);
 }
+
+/** As installations make it for their first minutes. It is in no directory, and nobody's in particular. */
+const operatorsKey = /^chk_(?:operator|bootstrap)_/;
+const forControlApi =
+  'this is the key of the operator, which opens the control API and calls nothing: use a key with the role "agent", such as "customhouse keys create --role agent" issues';
 
 const keyProblems = {
   malformed: 'the API key is malformed: it was not copied whole',
