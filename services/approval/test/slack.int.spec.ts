@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { testPostgres } from '@customhouse/test-engines/postgres';
 import { BrowserPerson } from './browser-person.js';
-import { clientId, clientSecret, CompanyLogin } from './company-login.js';
+import { CompanyLogin } from './company-login.js';
 import { freePort } from './free-port.js';
 import { eventually, Gateway, type HeldData, type Ingress } from './gateway.js';
+import { pageEnvironment } from './page-gateway.js';
 import { slackSecrets, SlackWorkspace, type Message } from './slack-workspace.js';
 
 jest.setTimeout(120_000);
@@ -19,8 +20,7 @@ let settings: Record<string, string>;
 const people = { alice: 'U0ALICE', bob: 'U0BOB', carol: 'U0CAROL', dave: 'U0DAVE' };
 
 beforeAll(async () => {
-  const port = await freePort();
-  home = `http://127.0.0.1:${port}`;
+  home = `http://127.0.0.1:${await freePort()}`;
   company = await CompanyLogin.start(`${home}/approvals/callback`);
   slack = await SlackWorkspace.start();
   slack.interactivityUrl = `${home}/v1/slack/interactions`;
@@ -29,12 +29,7 @@ beforeAll(async () => {
     slack.users.set(id, { email: `${name}@example.com`, real_name: name });
   }
   settings = {
-    CUSTOMHOUSE_API_PORT: String(port),
-    CUSTOMHOUSE_APPROVAL_PUBLIC_URL: home,
-    CUSTOMHOUSE_APPROVAL_OIDC_ISSUER: company.issuer,
-    CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_ID: clientId,
-    CUSTOMHOUSE_APPROVAL_OIDC_CLIENT_SECRET: clientSecret,
-    CUSTOMHOUSE_APPROVAL_OIDC_SCOPE: 'openid email groups',
+    ...pageEnvironment(home, company),
     CUSTOMHOUSE_APPROVAL_SLACK_BOT_TOKEN: slackSecrets.token,
     CUSTOMHOUSE_APPROVAL_SLACK_SIGNING_SECRET: slackSecrets.signing,
     CUSTOMHOUSE_APPROVAL_SLACK_APP_ID: slackSecrets.app,
@@ -169,6 +164,8 @@ describe('a click', () => {
     const { id, message } = await asked();
     const click = slack.click(message, 'approve', people.carol);
     await gateway.vote(id, 'zoe', 'deny');
+    // Whoever clicked still saw the message as it was.
+    await eventually('the message is changed in place', async () => JSON.stringify(message.blocks).includes('zoe looked at it'));
     const since = slack.messages.length;
     expect((await slack.send(click)).status).toBe(200);
     expect((await slack.whisperTo(people.carol, since)).text).toContain('denied by zoe');
