@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { callCompleted, callDispatched, callOutcomeLost } from '@customhouse/events/call/events';
@@ -8,6 +8,8 @@ import { timestamp } from '@customhouse/kernel/time';
 import { testPostgres } from '@customhouse/test-engines/postgres';
 import { closingId } from '../src/adapters/closer.js';
 import { eventually, House } from './house.js';
+
+jest.setTimeout(60_000);
 
 const [logDatabase, database] = await Promise.all([testPostgres(), testPostgres()]);
 

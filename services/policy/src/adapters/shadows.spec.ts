@@ -6,7 +6,9 @@ import type { PolicySettings } from '../config.js';
 import type { CompiledVersions } from './compiled-versions.js';
 import { Shadows } from './shadows.js';
 
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 const compiled = { of: () => Promise.resolve({} as Policy) } as unknown as CompiledVersions;
 const shadows = (ends: EventLog['ends']) => new Shadows({} as DataSource, { ends } as EventLog, compiled, {} as PolicySettings);

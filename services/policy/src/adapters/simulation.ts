@@ -88,12 +88,12 @@ async function goThrough(events: readonly KeptEvent[], radius: BlastRadius, tria
   return calls.length;
 }
 
-/** Calls in the portions in which their arguments are read, by call. */
-function* portions(calls: readonly KeptCall[]): Iterable<readonly [KeptCall, readonly KeptCall[]]> {
-  let portion: KeptCall[] = [];
+/** Calls in the portions in which their arguments are read, by call: those of one call, or no more than fit. */
+export function* portions<Call extends Pick<KeptCall, 'bytes'>>(calls: readonly Call[], most_bytes = portion_bytes): Iterable<readonly [Call, readonly Call[]]> {
+  let portion: Call[] = [];
   let bytes = 0;
   for (const call of calls) {
-    if (portion.length > 0 && bytes + call.bytes > portion_bytes) [portion, bytes] = [[], 0];
+    if (portion.length > 0 && bytes + call.bytes > most_bytes) [portion, bytes] = [[], 0];
     portion.push(call);
     bytes += call.bytes;
     yield [call, portion];
