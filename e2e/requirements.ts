@@ -19,6 +19,11 @@ export const requirements: readonly Requirement[] = [
   { id: 'held-call-denied', source: 'docs/explanation/approvals.md', behaviour: 'A denied call never runs, and the caller is told.' },
   { id: 'held-call-four-eyes', source: 'docs/explanation/approvals.md', behaviour: 'The requester cannot approve the own call.' },
   { id: 'held-call-client-gone', source: 'docs/explanation/approvals.md', behaviour: 'An approval outlives its client, and the identical call gets the stored outcome.' },
+  {
+    id: 'held-call-page',
+    source: 'docs/explanation/approvals.md',
+    behaviour: 'A held call is decided on the page of the approval service, with the login of the company, by somebody else.',
+  },
   { id: 'held-call-quorum', source: 'docs/explanation/approvals.md', behaviour: 'A call that takes two people runs once two of them approved it.' },
   {
     id: 'held-call-task',

@@ -49,7 +49,10 @@ export class EmbeddedGateway implements Gateway {
   }
 
   async start(): Promise<void> {
-    this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', String(this.port), '--data', this.data], {
+    // Any free port for the MCP endpoint means any for the API, too, unless one is asked for in words.
+    const apiPort = this.environment['CUSTOMHOUSE_API_PORT'];
+    const api = apiPort === undefined ? [] : ['--api-port', apiPort];
+    this.child = Child.start(this.mode, process.execPath, ['tools/start.mjs', '--json', '--port', String(this.port), ...api, '--data', this.data], {
       CUSTOMHOUSE_INGRESS_HOLD_MS: '3000',
       CUSTOMHOUSE_INGRESS_APPROVALS_URL: 'https://approvals.example',
       CUSTOMHOUSE_AUDIT_WRITER_SILENCE_MS: '15000',
