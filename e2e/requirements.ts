@@ -107,6 +107,12 @@ export const requirements: readonly Requirement[] = [
   { id: 'restart', source: 'ARCHITECTURE.md', behaviour: 'After a restart everything is still there: servers, keys, policy, open approvals, audit.' },
   { id: 'crash-no-effect-without-intent', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every call that an upstream saw has its intent in the log.' },
   { id: 'crash-one-terminal', source: 'ARCHITECTURE.md', behaviour: 'After kill -9 at any step every intent gets exactly one terminal event, and the audit shows it.' },
+  // On Kafka and PostgreSQL, each service in a process of its own: e2e/kills.e2e.spec.ts, a part of `npm test`.
+  {
+    id: 'every-service-killed',
+    source: 'docs/explanation/guarantees.md',
+    behaviour: 'Whichever service is killed, at whatever step of a call: it takes effect at most once, has one end, the audit and the approval say which, and the next call works.',
+  },
   {
     id: 'log-away',
     source: 'ARCHITECTURE.md',

@@ -28,7 +28,7 @@ export interface Gateway {
   destroy(): Promise<void>;
 }
 
-export type Mode = 'embedded' | 'replicas' | 'kafka' | 'compose';
+export type Mode = 'embedded' | 'replicas' | 'kafka' | 'services' | 'compose';
 export type Service = 'ingress' | 'policy' | 'scanner' | 'registry' | 'approval' | 'audit';
 
 export interface RawRecord {

@@ -27,6 +27,11 @@ export class Child {
     if (this.tail.length > 200) this.tail.shift();
   }
 
+  /** Takes what it prints for its last words, too. */
+  overhear(): void {
+    createInterface({ input: this.process.stdout! }).on('line', (line) => this.remember(line));
+  }
+
   /** What it last said, for the message of a failed test. */
   get lastWords(): string {
     return this.tail.slice(-40).join('\n');
@@ -57,6 +62,11 @@ export class Child {
 
   get running(): boolean {
     return this.process.exitCode === null && this.process.signalCode === null;
+  }
+
+  /** To the whole group. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    process.kill(-this.process.pid!, signal);
   }
 
   /** Waits for an end that something else brings about. */
