@@ -48,7 +48,8 @@ export const placeSettings = {
     env: 'CUSTOMHOUSE_APPROVAL_APPROVER_GROUPS',
     schema: groups,
     default: 'customhouse-approvers',
-    description: 'Who logs in may look at requests and decide them when the OpenID provider says that they are in one of these groups.',
+    description:
+      'Who logs in may look at requests and decide them when the OpenID provider says that they are in one of these groups; others see and decide only what they may confirm themselves.',
   }),
   session_s: setting({
     env: 'CUSTOMHOUSE_APPROVAL_SESSION_S',
