@@ -68,7 +68,7 @@ describe('whoever asked for a call that they may confirm', () => {
         expect((await alice.send(`${request.link}/${action}`, { csrf, binding: request.held.approval.binding, preview, ...fields })).status).toBe(403);
       await undecided(request.id);
     }
-    for (const path of ['/approvals', '/approvals/reviews', '/approvals/delegations']) expect((await alice.open(`${place.home}${path}`)).status).toBe(403);
+    for (const path of ['/approvals/reviews', '/approvals/delegations']) expect((await alice.open(`${place.home}${path}`)).status).toBe(403);
   });
 
   it('is who may confirm it: nobody else who approves nothing', async () => {

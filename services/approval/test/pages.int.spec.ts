@@ -88,11 +88,25 @@ describe('the list of what waits', () => {
     for (const path of ['', '/reviews', '/delegations']) {
       const response = await fetch(`${home}/approvals${path}`, { redirect: 'manual' });
       expect([response.status, response.headers.get('location')]).toEqual([303, `/approvals/login?back=${encodeURIComponent(`/approvals${path}`)}`]);
-      expect((await new BrowserPerson('mallory').open(`${home}/approvals${path}`)).status).toBe(403);
     }
     const bob = new BrowserPerson('bob');
     await bob.open(`${home}/approvals`);
     for (const query of ['before=x', 'limit=0', 'limit=101', 'limit=x', 'show=other']) expect([query, (await bob.open(`${home}/approvals?${query}`)).status]).toEqual([query, 400]);
+  });
+
+  it('has for whoever is no approver what they may confirm, and nothing else', async () => {
+    const principal = { person: 'mallory@example.com' };
+    const confirmable = await place.held({ principal, terms: { requester_confirms: true } });
+    await place.held({ principal });
+    await held({ terms: { requester_confirms: true } });
+    const mallory = new BrowserPerson('mallory');
+    for (const path of ['reviews', 'delegations']) expect((await mallory.open(`${home}/approvals/${path}`)).status).toBe(403);
+    for (const query of ['', '?show=all']) {
+      const page = await mallory.open(`${home}/approvals${query}`);
+      expect([page.status, listed(page)]).toEqual([200, [confirmable.id]]);
+      expect(page.html).toContain('You decide about no calls of others');
+      expect(page.html).not.toMatch(/href="\/approvals\/(?:reviews|delegations)"/);
+    }
   });
 
   it('says which page it is, and can be skipped to, read and left without a mouse', async () => {

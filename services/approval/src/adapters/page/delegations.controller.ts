@@ -87,7 +87,7 @@ export class DelegationsController {
     const outcome: Outcome | undefined = refusal && { refused: true, words: refusal.words };
     return {
       status: refusal?.status ?? 200,
-      page: delegationsPage({ person: voter.person, csrf }, { items, next, groups: voter.groups, now: Date.now(), ...(outcome && { outcome }) }),
+      page: delegationsPage({ person: voter.person, csrf, onlyOwn: false }, { items, next, groups: voter.groups, now: Date.now(), ...(outcome && { outcome }) }),
     };
   }
 }

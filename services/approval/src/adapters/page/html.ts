@@ -37,6 +37,8 @@ export const pageHeaders: Readonly<Record<string, string>> = {
 export interface LoggedIn {
   readonly person: string;
   readonly csrf: string;
+  /** They are no approver, and are shown what they may confirm and nothing else. */
+  readonly onlyOwn: boolean;
 }
 
 /** What came of what was asked for last. */
@@ -53,7 +55,8 @@ const places = [
 
 /** A page for somebody who is logged in: with the way to the others and out. `here`: its path. `body`: markup. */
 export function pageFor(visitor: LoggedIn, here: string, title: string, body: string): string {
-  const links = places.map(([path, name]) => `<a href="${path}"${path === here ? ' aria-current="page"' : ''}>${name}</a>`).join('');
+  const open = visitor.onlyOwn ? places.slice(0, 1) : places;
+  const links = open.map(([path, name]) => `<a href="${path}"${path === here ? ' aria-current="page"' : ''}>${name}</a>`).join('');
   return page(
     title,
     `<a class="skip" href="#content">Skip to the content</a>
@@ -70,7 +73,7 @@ export function messagePage(title: string, message: string, way?: { readonly hre
 }
 
 /** Asks whether an account of a chat belongs to the person who is logged in. */
-export function linkPage(account: string, visitor: LoggedIn & { readonly token: string }): string {
+export function linkPage(account: string, visitor: Omit<LoggedIn, 'onlyOwn'> & { readonly token: string }): string {
   return page(
     'Link an account',
     `<main><h1>Link an account</h1>

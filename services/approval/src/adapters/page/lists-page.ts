@@ -10,9 +10,12 @@ export interface Part {
   readonly next: string | null;
 }
 
+const notApprover = 'You decide about no calls of others: by your login you are in no group that may. Calls of your own that you may confirm are listed here.';
+
 /** Requests that wait. `all`: also those that this person does not decide about. */
 export function waitingPage(visitor: LoggedIn, { items, next }: Part, all: boolean): string {
-  const other = all ? '<a href="/approvals">Only what you decide about</a>' : '<a href="/approvals?show=all">Everything that waits</a>';
+  const way = all ? '<a href="/approvals">Only what you decide about</a>' : '<a href="/approvals?show=all">Everything that waits</a>';
+  const other = visitor.onlyOwn ? shown(notApprover) : way;
   const rows = items.map(({ approval, standing }) => [
     callLink(approval),
     shown(`${approval.person}, through ${approval.agent}`),

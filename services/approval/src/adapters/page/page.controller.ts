@@ -7,11 +7,13 @@ import { Public } from '@customhouse/nest/access';
 import { ProblemError } from '@customhouse/nest/problem';
 import { dataSourceOf } from '@customhouse/nest/tokens';
 import type { PageSettings } from '../../places.js';
+import type { Standing } from '../../domain/standing.js';
 import { Deciding } from '../deciding.js';
 import { findRequest } from '../requests-view.js';
 import { Standings } from '../standings.js';
 import { noSuchPage, notOurs, toLogin, unknownPage, type PageAnswer } from './answers.js';
 import { digest, isUlid, nextQuery, PartQuery, sentForm, words } from './forms.js';
+import type { LoggedIn } from './html.js';
 import { reviewsPage, waitingPage } from './lists-page.js';
 import { requestPage } from './request-page.js';
 import { PAGE_SETTINGS, Visitors, type Visitor } from './visitors.js';
@@ -46,12 +48,14 @@ export class PageController {
   @Get()
   async waiting(@Query() query: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.visitors.answer(reply, async () => {
-      const visitor = await this.visitors.of(request);
+      const visitor = await this.visitors.of(request, true);
       if (visitor === undefined) return toLogin('/approvals');
       const asked = Waiting.safeParse(query);
       if (!asked.success) return unknownPage();
-      const all = asked.data.show === 'all';
-      const { items, next } = await this.standings.list(visitor.voter, { status: 'open' }, ({ decides, approved }) => all || decides || approved, asked.data);
+      const onlyOwn = visitor.voter.onlyOwn === true;
+      const all = asked.data.show === 'all' && !onlyOwn;
+      const wanted = ({ decides, approved, confirms }: Standing): boolean => all || ((decides || approved) && (confirms || !onlyOwn));
+      const { items, next } = await this.standings.list(visitor.voter, { status: 'open' }, wanted, asked.data);
       return { status: 200, page: waitingPage(loggedIn(visitor), { items, next: nextQuery(asked.data, next) }, all) };
     });
   }
@@ -150,6 +154,6 @@ export class PageController {
   }
 }
 
-function loggedIn({ voter, csrf }: Visitor) {
-  return { person: voter.person, csrf };
+function loggedIn({ voter, csrf }: Visitor): LoggedIn {
+  return { person: voter.person, csrf, onlyOwn: voter.onlyOwn === true };
 }
