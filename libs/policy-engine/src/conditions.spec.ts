@@ -135,7 +135,7 @@ describe('obligations', () => {
 
   it('leave it to whoever asked to confirm only where each rule that holds the call does', async () => {
     const confirmed = Rule.parse(rule({ id: 'confirmed', effect: 'hold', approve: { quorum: 1, expires_s: 3600, requester_confirms: true } }));
-    const held = (...rules: Rule[]) => policyOf(...rules).then(async (policy) => (await policy.decide(callOf())).obligations.approve);
+    const held = (...rules: Rule[]) => policyOf(...rules).then((policy) => policy.decide(callOf()).obligations.approve);
     expect(await held(confirmed)).toEqual({ quorum: 1, expires_s: 3600, requester_confirms: true });
     expect(await held(confirmed, Rule.parse(rule({ id: 'four-eyes', effect: 'hold' })))).toEqual({ quorum: 1, expires_s: 3600 });
   });
