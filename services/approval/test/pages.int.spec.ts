@@ -76,6 +76,27 @@ describe('the list of what waits', () => {
     expect(items.length).toBeGreaterThanOrEqual(seen.length);
   });
 
+  it('goes on after very many that others decide about', async () => {
+    const mine = await held({ terms: { approvers: [{ people: ['dave@example.com'] }] } });
+    const others = await held({ terms: { approvers: [{ people: ['nobody@example.com'] }] } });
+    // More than are passed over for one page, and newer than everything else.
+    await gateway.sql(
+      `insert into requests select (jsonb_populate_record(one, jsonb_build_object('approval', '7ZZZZZZZZZZZZZZZZZZZZZ' || lpad(n::text, 4, '0'), 'call', 'call-' || n))).*
+       from requests as one, generate_series(1, 1001) as n where approval = $1`,
+      [others.id],
+    );
+    try {
+      const dave = new BrowserPerson('dave');
+      const first = await dave.open(`${home}/approvals`);
+      expect([listed(first), first.html.includes('Older ones may.')]).toEqual([[], true]);
+      const next = /<a rel="next" href="([^"]+)"/.exec(first.html)![1]!.replaceAll('&amp;', '&');
+      expect(next).toContain('before=7ZZZZZZZZZZZZZZZZZZZZZ0002');
+      expect(listed(await dave.open(home + next))).toContain(mine.id);
+    } finally {
+      await gateway.sql(`delete from requests where approval like '7ZZZZZZZZZ%'`);
+    }
+  });
+
   it('counts what was delegated', async () => {
     const { id } = await held({ terms: { approvers: [{ groups: ['board'] }] } });
     const [zoe, erin] = [new BrowserPerson('zoe'), new BrowserPerson('erin')];

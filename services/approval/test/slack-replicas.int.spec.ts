@@ -94,7 +94,8 @@ async function asked(quorum = 1): Promise<Asked> {
   return { id, message };
 }
 
-const messagesAbout = (id: string): Message[] => slack.messages.filter(({ user, thread_ts, blocks }) => user === undefined && thread_ts === undefined && JSON.stringify(blocks).includes(id));
+const messagesAbout = (id: string): Message[] =>
+  slack.messages.filter(({ user, thread_ts, blocks }) => user === undefined && thread_ts === undefined && JSON.stringify(blocks).includes(id));
 
 type Click = ReturnType<SlackWorkspace['signed']>;
 const clicked = (at: ApprovalProcess, click: Click): Promise<Sent> => slack.deliver(click, `${at.url}/v1/slack/interactions`);
@@ -166,7 +167,8 @@ describe('a process that is killed between a click and its answer', () => {
   const stuck = (words: string): Promise<unknown> =>
     eventually(
       `something waits at "${words}"`,
-      async () => (await gateway.sql(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`, [`%${words}%`])).length > 0,
+      async () =>
+        (await gateway.sql(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`, [`%${words}%`])).length > 0,
       30_000,
     );
 

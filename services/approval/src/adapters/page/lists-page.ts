@@ -27,7 +27,7 @@ export function waitingPage(visitor: LoggedIn, { items, next }: Part, all: boole
   const list =
     rows.length > 0
       ? table('Calls that wait for people, the newest first.', ['Call', 'Asked by', 'Why it waits', 'What it waits for', 'Expires', 'You'], rows)
-      : `<p>${all ? 'Nothing waits for a decision.' : 'Nothing waits for your decision.'}</p>`;
+      : `<p>${nothingText(all, next)}</p>`;
   return pageFor(visitor, '/approvals', 'Waiting', `<h1>Waiting for a decision</h1>\n<p>${other}</p>\n${list}\n${older('/approvals', next)}`);
 }
 
@@ -50,6 +50,11 @@ export function reviewsPage(visitor: LoggedIn, { items, next }: Part): string {
 /** The way to what comes after a part of a list. */
 export function older(path: string, next: string | null): string {
   return next === null ? '' : `<p><a rel="next" href="${path}?${shown(next)}">Older ones</a></p>`;
+}
+
+function nothingText(all: boolean, next: string | null): string {
+  if (next !== null) return 'None of the newest requests waits for your decision. Older ones may.';
+  return all ? 'Nothing waits for a decision.' : 'Nothing waits for your decision.';
 }
 
 function callLink({ approval, tool, server }: Approval): string {
