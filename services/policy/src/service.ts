@@ -7,8 +7,8 @@ import { policySettings } from './config.js';
 import { tellsOfPast } from './domain/past-event.js';
 import { PolicyModule } from './policy.module.js';
 
-/** Simulations, explanations and the shadow may be that late, and a transaction for each batch of a busy ingress would cost as much as its calls. */
-const linger_ms = 250;
+/** Simulations and explanations may be that late, and the report of a shadow later still: a transaction for each batch of a busy ingress would cost as much as its calls. */
+const linger_ms = { history: 250, shadow: 1_000 };
 
 /** Keeps the versions of the policy, and says which one decides. */
 export const policyService: ServiceDefinition<typeof policySettings> = {
@@ -20,7 +20,7 @@ export const policyService: ServiceDefinition<typeof policySettings> = {
   entities: [stopEntity, versionEntity],
   // A call has one intent, which the table of them drops duplicates by.
   consumers: [
-    { group: historyGroup, topics: [callsTopic], wants: tellsOfPast, dedupe: false, linger_ms },
-    { group: shadowGroup, topics: [callsTopic], wants: tellsOfPast, atRest: noShadow, linger_ms },
+    { group: historyGroup, topics: [callsTopic], wants: tellsOfPast, dedupe: false, linger_ms: linger_ms.history },
+    { group: shadowGroup, topics: [callsTopic], wants: tellsOfPast, atRest: noShadow, linger_ms: linger_ms.shadow },
   ],
 };

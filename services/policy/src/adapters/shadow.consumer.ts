@@ -62,11 +62,11 @@ export class ShadowConsumer {
   }
 
   /** Where the database has it. */
-  private async resume(tx: Tx, { id, version, report }: PolicyShadow): Promise<Progress | undefined> {
+  private async resume(tx: Tx, { id, version }: Pick<PolicyShadow, 'id' | 'version'>): Promise<Progress | undefined> {
     const policy = await this.compiled.of(version);
     // What is not looked at need not be saved.
     const before = new PastState(policy && looksBack(policy) ? await loadMemory(tx, id) : undefined);
-    return policy && { shadow: id, radius: new BlastRadius(this.shadows.bounds, report), trial: new Trial(policy, before) };
+    return policy && { shadow: id, radius: new BlastRadius(this.shadows.bounds, await this.shadows.report(tx, id)), trial: new Trial(policy, before) };
   }
 
   private async look(call: RecordedCall, { trial, radius }: Progress): Promise<Result> {

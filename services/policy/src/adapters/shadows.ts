@@ -6,7 +6,7 @@ import type { EventLog, Positions } from '@customhouse/event-log/port';
 import { placeGroup } from '@customhouse/event-store/lease';
 import { newUlid } from '@customhouse/event-store/new-ulid';
 import { Outbox } from '@customhouse/event-store/outbox';
-import { rowsOf, type Tx } from '@customhouse/event-store/sql';
+import { oneRow, rowsOf, type Tx } from '@customhouse/event-store/sql';
 import { inTransaction } from '@customhouse/event-store/transaction';
 import type { PolicyBlastRadius, PolicyShadow } from '@customhouse/http-contract/policy-trials';
 import { conflict, notFound, unavailable } from '@customhouse/http-contract/problem';
@@ -103,9 +103,13 @@ export class Shadows {
   }
 
   /** The one that runs. */
-  async current(tx: Tx): Promise<PolicyShadow | undefined> {
-    const [row] = await rowsOf<ShadowRow>(tx, 'select * from shadows where ended is null');
-    return row && toShadow(row);
+  async current(tx: Tx): Promise<Pick<PolicyShadow, 'id' | 'version'> | undefined> {
+    return (await rowsOf<Pick<PolicyShadow, 'id' | 'version'>>(tx, 'select id, version from shadows where ended is null'))[0];
+  }
+
+  /** As it was saved last. */
+  async report(tx: Tx, id: string): Promise<PolicyBlastRadius> {
+    return JSON.parse((await oneRow<{ report: string }>(tx, 'select report from shadows where id = $1', [id])).report) as PolicyBlastRadius;
   }
 
   /** False: it was ended meanwhile. */
