@@ -6,7 +6,7 @@ import type { ToolResult, World } from './world.js';
 
 export const terminalTypes: ReadonlySet<string> = new Set(['call.refused', 'call.completed', 'call.failed', 'call.outcome.lost', 'call.aborted', 'call.denied']);
 /** A client whose stream broke goes on with it for as long as it has patience; this one asks anew. */
-const patience_ms = 10_000;
+const patience_ms = 5_000;
 /** JSON-RPC error: the call was sent, and nobody can know whether it took effect. */
 const outcomeUnknown = -31003;
 
@@ -95,7 +95,7 @@ export class Scene {
     const entry: History[number] = { marker, got: 'unknown' };
     this.history.push(entry);
     try {
-      return this.note(entry, await this.call(tool, marker, 6 * patience_ms));
+      return this.note(entry, await this.call(tool, marker, 60_000));
     } catch {
       return undefined;
     }
