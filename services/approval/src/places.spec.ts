@@ -90,11 +90,14 @@ describe('a setting of Slack or of the page', () => {
     }
   });
 
-  it.each(['SLACK_BOT_TOKEN', 'SLACK_WEBHOOK_URL', 'TEAMS_WEBHOOK_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRET'])('%s is a secret: a wrong one is not repeated, and it can be in a file', (setting) => {
-    expect(refusal({ [name(setting)]: 'http://leaked.example/leaked' })).toMatch(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
-    const read: string[] = [];
-    const fromFile = () => loadSettings(approvalSettings, { [`${name(setting)}_FILE`]: '/run/secret' }, (path) => (read.push(path), 'leaked'));
-    expect(fromFile).toThrow(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
-    expect(read).toEqual(['/run/secret']);
-  });
+  it.each(['SLACK_BOT_TOKEN', 'SLACK_WEBHOOK_URL', 'TEAMS_WEBHOOK_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRET'])(
+    '%s is a secret: a wrong one is not repeated, and it can be in a file',
+    (setting) => {
+      expect(refusal({ [name(setting)]: 'http://leaked.example/leaked' })).toMatch(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
+      const read: string[] = [];
+      const fromFile = () => loadSettings(approvalSettings, { [`${name(setting)}_FILE`]: '/run/secret' }, (path) => (read.push(path), 'leaked'));
+      expect(fromFile).toThrow(new RegExp(`CUSTOMHOUSE_APPROVAL_${setting}: (?!.*leaked)`));
+      expect(read).toEqual(['/run/secret']);
+    },
+  );
 });

@@ -115,7 +115,7 @@ describe('one dispatcher', () => {
     const id = held.approval.id;
     await gateway.status(id, 'open');
     await one.close();
-    await eventually('its end is known', async () => (await gateway.sql(`select closed from writers where instance = 'ingress-1'`))[0].closed);
+    await eventually('its end is known', async () => (await gateway.sql(`select closed from writers where instance = 'ingress-1'`))[0]?.closed);
     expect((await gateway.vote(id, 'bob')).body).toMatchObject({ status: 'granted', dispatcher: null });
     await gateway.restartService();
     await gateway.ingress('ingress-2');

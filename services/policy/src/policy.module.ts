@@ -33,7 +33,17 @@ export class PolicyModule {
   static with(settings: PolicySettings): DynamicModule {
     return {
       module: PolicyModule,
-      controllers: [PolicyController, SourcesController, SigningController, StopsController, HistoryConsumer, ExplanationsController, SimulationsController, ShadowConsumer, ShadowController],
+      controllers: [
+        PolicyController,
+        SourcesController,
+        SigningController,
+        StopsController,
+        HistoryConsumer,
+        ExplanationsController,
+        SimulationsController,
+        ShadowConsumer,
+        ShadowController,
+      ],
       providers: [
         { provide: POLICY_SETTINGS, useValue: settings },
         Signatures,
