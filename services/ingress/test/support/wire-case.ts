@@ -32,7 +32,7 @@ export interface WireCase {
 /** What `{session}`, `{key}` and the like in headers stand for, because it differs from run to run. */
 export type Placeholders = Readonly<Record<string, string>>;
 
-const folder = new URL('../wire-corpus', import.meta.url);
+const folder = new URL('../wire-corpus/', import.meta.url);
 
 /** The kept cases, by family. */
 export function corpus(): readonly { readonly family: string; readonly cases: readonly WireCase[] }[] {
