@@ -53,6 +53,7 @@ export class ReplicatedGateway extends EmbeddedGateway {
       CUSTOMHOUSE_API_PORT: String(this.apiPort),
       CUSTOMHOUSE_INGRESS_PORT: String(this.ports[1]),
       CUSTOMHOUSE_INGRESS_HOLD_MS: '3000',
+      CUSTOMHOUSE_INGRESS_APPROVALS_URL: 'https://approvals.example',
       ...togetherOf(this.ports, 1),
     });
     this.replica.process.stdout!.resume();
