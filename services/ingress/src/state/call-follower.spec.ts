@@ -130,6 +130,14 @@ describe('the calls of other processes', () => {
     await expect(calls.current(50)).rejects.toThrow(HistoryLate);
   });
 
+  it('are late, too, when the log does not say where they end', async () => {
+    const log = new Log();
+    const [calls] = following(log);
+    await calls.current(10_000);
+    log.ends = () => new Promise(() => undefined);
+    await expect(calls.current(50)).rejects.toThrow(HistoryLate);
+  });
+
   it('that are no events are passed over', async () => {
     const log = new Log();
     log.records.push({ ...record(0), value: Buffer.from('{') }, record(1));

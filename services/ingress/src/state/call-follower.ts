@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { DeadlinePassed, within } from '@customhouse/event-log/deadline';
 import { decode, UndecodableRecord } from '@customhouse/event-log/decode';
 import { partitionKey, PositionGone, type EventLog, type StoredRecord } from '@customhouse/event-log/port';
 import type { StoredEvent } from '@customhouse/event-log/stored-event';
@@ -68,7 +69,11 @@ export class CallFollower {
       if (this.#has(this.#ends)) return;
       return this.#until(this.#ends, timeout_ms);
     }
-    return this.#until(await this.options.log.ends([topic]), timeout_ms);
+    const begun = performance.now();
+    const ends = await within(timeout_ms, this.options.log.ends([topic])).catch((error: unknown) => {
+      throw error instanceof DeadlinePassed ? new HistoryLate(`the log did not say within ${timeout_ms} ms where the calls of other processes end`) : error;
+    });
+    return this.#until(ends, begun + timeout_ms - performance.now());
   }
 
   #until(ends: ReadonlyMap<string, number>, timeout_ms: number): Promise<void> {
@@ -81,7 +86,7 @@ export class CallFollower {
       };
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new HistoryLate(`the calls of other processes could not be read within ${timeout_ms} ms`));
+        reject(new HistoryLate(`the calls of other processes could not be read within ${Math.round(timeout_ms)} ms`));
       }, timeout_ms);
       this.#waiting.add(look);
       look();
