@@ -4,7 +4,7 @@ import type { JsonObject } from '@customhouse/mcp-wire/json-rpc';
 import { CannotListen } from '../src/mcp/http/server.js';
 import { freePort } from './support/everything.js';
 import { eventually, Gateway } from './support/gateway.js';
-import { RawClient } from './support/mcp.js';
+import type { RawClient } from './support/mcp.js';
 import { post, sendRaw } from './support/raw-http.js';
 import { MischievousServer } from './support/upstream.js';
 
@@ -28,12 +28,7 @@ beforeAll(async () => {
     },
   });
   await gateway.addServer('mischief', upstream.transport);
-  const clientOf = async (person: string): Promise<RawClient> => {
-    const client = new RawClient(gateway.url, { authorization: `Bearer ${await gateway.issueKey({ person })}` });
-    await client.initialize();
-    return client;
-  };
-  [ada, bob] = [await clientOf('ada@example.com'), await clientOf('bob@example.com')];
+  [ada, bob] = [await gateway.clientOf('ada@example.com'), await gateway.clientOf('bob@example.com')];
 }, 60_000);
 
 afterAll(async () => {

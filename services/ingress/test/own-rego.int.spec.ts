@@ -40,12 +40,7 @@ beforeAll(async () => {
   const { modules, entrypoints } = builtInProgram();
   const wasm = await compiler.compile({ ...modules, 'custom/own.rego': rego }, entrypoints);
   await gateway.activate(allowEverything, { wasm, modules: { 'own.rego': rego } });
-  const clientOf = async (person: string): Promise<RawClient> => {
-    const client = new RawClient(gateway.url, { authorization: `Bearer ${await gateway.issueKey({ person })}` });
-    await client.initialize();
-    return client;
-  };
-  [ada, bob] = [await clientOf('ada@example.com'), await clientOf('bob@example.com')];
+  [ada, bob] = [await gateway.clientOf('ada@example.com'), await gateway.clientOf('bob@example.com')];
 }, 120_000);
 
 afterAll(async () => {

@@ -42,6 +42,7 @@ import { openUpstream } from '@customhouse/upstream/open-upstream';
 import { ingressSettings } from '../../src/config.js';
 import { Ingress } from '../../src/ingress.js';
 import { sameLog, testLog } from './log.js';
+import { RawClient } from './mcp.js';
 
 export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>;
@@ -240,6 +241,13 @@ export class Gateway {
   async publishTool(server: string, definition: JsonObject & { name: string }, order = 0, labels: ToolLabel[] = [], status: 'served' | 'quarantined' = 'served'): Promise<void> {
     const data = { server, tool: definition.name, digest: hash('sha256', definitionText(definition), 'base64url'), definition, labels, status, order };
     await this.writer.append({ declaration: catalogToolPublished, subject: `server-${server}`, key: `tool/${server}/${definition.name}`, data });
+  }
+
+  /** A client with a session, by a key for this person. */
+  async clientOf(person: string): Promise<RawClient> {
+    const client = new RawClient(this.url, { authorization: `Bearer ${await this.issueKey({ person })}` });
+    await client.initialize();
+    return client;
   }
 
   /** An API key that is known to the ingress. */

@@ -6,26 +6,19 @@ import type { Call } from '../call.js';
 import { linkTo } from '../asks/client-link.js';
 import type { Dispatched } from '../dispatch.js';
 import type { Parts } from '../parts.js';
-import { aboutTask, isOver, passMessage, unreachable, untilNextLook, withoutEnd } from './server-task-call.js';
+import { aboutTask, followToEnd, isOver, passMessage, unreachable, untilNextLook, type Follower } from './server-task-call.js';
 import type { ServerTask } from './server-task-wish.js';
-import { termsOf } from './task.js';
 import { relatedTo, unrelated } from './words.js';
 
 /**
  * Follows the task of a server of 2025-11-25 until it has ended, as `followTask` does for one of the other era. The end has to be asked for, and while the
  * server needs input it asks on the stream of that request. Does not reject, except by a fault of ours.
  */
-export async function followLegacyTask(call: Call, parts: Parts, created: ServerTask): Promise<Dispatched> {
-  const follower = new LegacyTaskFollower(call, parts, created.taskId);
-  call.due = performance.now() + parts.settings.taskTimeout_ms;
-  call.client?.becomeTask?.(termsOf(call, parts.settings.taskTimeout_ms));
-  const end = await follower.follow(created);
-  if (end !== undefined) return end;
-  await follower.abandon();
-  return withoutEnd(call, parts);
+export function followLegacyTask(call: Call, parts: Parts, created: ServerTask): Promise<Dispatched> {
+  return followToEnd(call, parts, created, new LegacyTaskFollower(call, parts, created.taskId));
 }
 
-class LegacyTaskFollower {
+class LegacyTaskFollower implements Follower {
   /** A request for the end is under way. */
   #asking = false;
   #end: UpstreamAnswer | undefined;
@@ -39,7 +32,6 @@ class LegacyTaskFollower {
     private readonly taskId: string,
   ) {}
 
-  /** Undefined when the call was cancelled, or its time is over. */
   async follow(created: JsonObject): Promise<Dispatched | undefined> {
     let task = created;
     while (!isOver(this.call)) {

@@ -5,6 +5,7 @@ import type { Errand } from '../../upstreams/errand.js';
 import type { Call } from '../call.js';
 import { endOf, type Dispatched } from '../dispatch.js';
 import type { Parts } from '../parts.js';
+import { termsOf } from './task.js';
 
 /** Between two looks at a task of a server, whatever the server wants. */
 const pause = { least_ms: 200, usual_ms: 1_000, most_ms: 30_000 };
@@ -52,8 +53,26 @@ export async function untilNextLook(call: Call, interval: unknown, isNew: () => 
     await new Promise((resolve) => setTimeout(resolve, Math.min(pause.least_ms, Math.max(1, until - performance.now()))));
 }
 
+/** How the task of a server is followed in one era. */
+export interface Follower {
+  /** Resolves with the end of the task; undefined when the call was cancelled, or its time is over. */
+  follow(created: JsonObject): Promise<Dispatched | undefined>;
+  /** Tells the server that nobody waits any more. Does not reject. */
+  abandon(): Promise<unknown>;
+}
+
+/** Lets a call be a task from now on, and follows that of its server until it has ended. Does not reject, except by a fault of ours. */
+export async function followToEnd(call: Call, parts: Parts, created: JsonObject, follower: Follower): Promise<Dispatched> {
+  call.due = performance.now() + parts.settings.taskTimeout_ms;
+  call.client?.becomeTask?.(termsOf(call, parts.settings.taskTimeout_ms));
+  const end = await follower.follow(created);
+  if (end !== undefined) return end;
+  await follower.abandon();
+  return withoutEnd(call, parts);
+}
+
 /** How a call ends whose task did not. */
-export function withoutEnd(call: Call, parts: Parts): Dispatched {
+function withoutEnd(call: Call, parts: Parts): Dispatched {
   return call.cancelled
     ? { kind: 'lost', reason: 'cancelled', message: 'the call was cancelled while its server worked on it' }
     : { kind: 'lost', reason: 'timeout', message: `the task of the server "${call.server}" did not end within ${parts.settings.taskTimeout_ms} ms` };

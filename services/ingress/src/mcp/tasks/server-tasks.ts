@@ -6,9 +6,8 @@ import { linkTo } from '../asks/client-link.js';
 import type { Dispatched } from '../dispatch.js';
 import type { Parts } from '../parts.js';
 import { answersTo, questionsIn } from '../asks/server-questions.js';
-import { aboutTask, isOver, passMessage, unreachable, untilNextLook, withoutEnd } from './server-task-call.js';
+import { aboutTask, followToEnd, isOver, passMessage, unreachable, untilNextLook, type Follower } from './server-task-call.js';
 import type { ServerTask } from './server-task-wish.js';
-import { termsOf } from './task.js';
 
 /** Whether a modern server has begun a task instead of answering. */
 export function isTask(answer: Dispatched): answer is { readonly result: ServerTask } {
@@ -20,17 +19,11 @@ export function isTask(answer: Dispatched): answer is { readonly result: ServerT
  * meanwhile is asked of the client. A client that knows tasks is told that it is one; every other one waits for the outcome. Does not reject, except by a
  * fault of ours.
  */
-export async function followTask(call: Call, parts: Parts, created: ServerTask): Promise<Dispatched> {
-  const follower = new TaskFollower(call, parts, created.taskId);
-  call.due = performance.now() + parts.settings.taskTimeout_ms;
-  call.client?.becomeTask?.(termsOf(call, parts.settings.taskTimeout_ms));
-  const end = await follower.follow(created);
-  if (end !== undefined) return end;
-  await follower.send('tasks/cancel', {});
-  return withoutEnd(call, parts);
+export function followTask(call: Call, parts: Parts, created: ServerTask): Promise<Dispatched> {
+  return followToEnd(call, parts, created, new TaskFollower(call, parts, created.taskId));
 }
 
-class TaskFollower {
+class TaskFollower implements Follower {
   /** Questions that were answered: a server may go on showing them for a while. */
   readonly #answered = new Set<string>();
   /** Answers that the server does not have yet. */
@@ -43,7 +36,6 @@ class TaskFollower {
     private readonly taskId: string,
   ) {}
 
-  /** Undefined when the call was cancelled, or its time is over. */
   async follow(created: JsonObject): Promise<Dispatched | undefined> {
     let task = created;
     while (!isOver(this.call)) {
@@ -54,7 +46,7 @@ class TaskFollower {
       await this.#passAnswers();
       await untilNextLook(this.call, task['pollIntervalMs']);
       if (isOver(this.call)) break;
-      const answer = await this.send('tasks/get', {});
+      const answer = await this.#send('tasks/get', {});
       if ('result' in answer) {
         this.#failures = 0;
         task = answer.result;
@@ -64,8 +56,12 @@ class TaskFollower {
     return undefined;
   }
 
+  abandon(): Promise<Dispatched> {
+    return this.#send('tasks/cancel', {});
+  }
+
   /** Does not reject. */
-  send(method: string, params: JsonObject): Promise<Dispatched> {
+  #send(method: string, params: JsonObject): Promise<Dispatched> {
     const { call, parts, taskId } = this;
     return aboutTask(call, parts, { method, params: { ...params, taskId } }, { profile: linkTo(call, parts).profile });
   }
@@ -76,14 +72,14 @@ class TaskFollower {
     for (const [name] of questions) this.#answered.add(name);
     const answers = await answersTo(questions, this.call, this.parts);
     // What cannot be answered ends the task: its server waits for nothing else.
-    if ('error' in answers) await this.send('tasks/cancel', {});
+    if ('error' in answers) await this.#send('tasks/cancel', {});
     else this.#answers = { ...this.#answers, ...answers.answers };
   }
 
   /** Answers are kept until the server has them: the client was asked, and is not asked again because the server could not be reached. */
   async #passAnswers(): Promise<void> {
     if (this.#answers === undefined) return;
-    const taken = await this.send('tasks/update', { inputResponses: this.#answers });
+    const taken = await this.#send('tasks/update', { inputResponses: this.#answers });
     if (!('kind' in taken)) this.#answers = undefined;
   }
 }
